@@ -1,0 +1,82 @@
+"""Contender: who may answer; the contract of `contenders/`."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from deepwright.core.config import Config
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from deepwright.core.encoding import Encoding
+    from deepwright.core.task import Task
+
+
+@dataclass(frozen=True, kw_only=True)
+class Brief:
+    """What a contender is told, beside the rows.
+
+    task:     fitted on the training rows.
+    encoding: fitted on the training rows; input columns → tensors or matrix.
+    metric:   name of the metric that chooses.
+    seconds:  its share of the time for fit (None: as long as it takes); a contender stops itself before.
+    seed:     of everything random.
+    folder:   an existing folder of its own for checkpoints while it learns; survives a kill.
+    log:      called with one JSON-able report at a time (no wall-clock in it: the log is compared bit for bit).
+    progress: called with (fraction done 0 to 1 or None, one line for people); free to call often.
+    """
+
+    task: Task
+    encoding: Encoding
+    metric: str
+    seconds: float | None
+    seed: int
+    folder: Path
+    log: Callable[[dict[str, Any]], None]
+    progress: Callable[[float | None, str], None]
+
+
+class Model(ABC):
+    """A fitted contender: a table in, predictions out. Prediction of a row never depends on other rows."""
+
+    @abstractmethod
+    def predict(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """(B rows with the input columns) → (B rows of predictions, in order); columns as `Task` says."""
+
+    @abstractmethod
+    def save(self, folder: Path) -> None:
+        """Write plain files into an existing empty folder: JSON, safetensors, text. No pickle."""
+
+    @abstractmethod
+    def explain(self) -> str:
+        """What the model is, in one or two sentences for people (a rule's own words, a network's size)."""
+
+
+class Contender(ABC):
+    """Who may answer. One file each in `contenders/`; the file's name is the contender's name in recipes."""
+
+    name: ClassVar[str]
+    family: ClassVar[str]
+    """ "rule", "classical" or "deep"; ties go to the simpler: rule before classical before deep."""
+    tasks: ClassVar[frozenset[str]]
+    """Names of the tasks it answers."""
+
+    class Options(Config):
+        """The contender's own keys in a recipe; none by default. Subclasses redefine it."""
+
+    def __init__(self, options: Config) -> None:
+        self.options = options
+
+    @abstractmethod
+    def fit(self, train: pl.DataFrame, valid: pl.DataFrame, brief: Brief) -> Model:
+        """Learn from the training rows (input columns and target), choose by the validation rows."""
+
+    @classmethod
+    @abstractmethod
+    def load(cls, folder: Path, task: Task, encoding: Encoding) -> Model:
+        """Rebuild a saved model; executes nothing from the folder; raises RunError on damage."""

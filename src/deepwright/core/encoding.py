@@ -1,0 +1,103 @@
+"""Encoding: the fitted encoders of all input columns; a frame in, named arrays out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from deepwright.core.errors import DataError, nearest
+from deepwright.core.fields import Signature
+
+if TYPE_CHECKING:
+    import numpy as np
+    import polars as pl
+    import scipy.sparse
+
+    from deepwright.core.kind import Encoder
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """Input columns, each with its encoder; fitted on the training rows only."""
+
+    encoders: tuple[Encoder, ...]
+
+    @cached_property
+    def signature(self) -> Signature:
+        """What `tensors` gives."""
+        return Signature(tuple(field for encoder in self.encoders for field in encoder.fields))
+
+    @property
+    def columns(self) -> list[str]:
+        """The input columns, in order."""
+        return [encoder.column for encoder in self.encoders]
+
+    def check(self, frame: pl.DataFrame, where: str) -> list[str]:
+        """Names of extra columns (ignored); raises DataError naming the missing ones and the nearest that came."""
+        missing = [column for column in self.columns if column not in frame.columns]
+        if missing:
+            guesses = {column: nearest(column, frame.columns) for column in missing}
+            hints = [f"'{guess}' looks like '{column}'" for column, guess in guesses.items() if guess]
+            raise DataError(
+                f"expected the columns the model was trained on; missing: {', '.join(missing)}.",
+                where=where,
+                remedy=f"Add or rename them{' (' + '; '.join(hints) + ')' if hints else ''}.",
+            )
+        return [column for column in frame.columns if column not in self.columns]
+
+    def tensors(self, frame: pl.DataFrame) -> dict[str, np.ndarray]:
+        """For networks: "number" (B, N) float32, "category" (B, C) int64, "tokens:NAME" (B, T) int64."""
+        import numpy as np
+
+        side_by_side: dict[str, list[np.ndarray]] = {"number": [], "category": []}
+        batch: dict[str, np.ndarray] = {}
+        for encoder in self.encoders:
+            values = encoder.encode(frame.get_column(encoder.column))
+            for field in encoder.fields:
+                if field.form in side_by_side:
+                    side_by_side[field.form].append(values[field.name])
+                else:
+                    batch[f"{field.form}:{field.name}"] = values[field.name]
+        batch.update({form: np.stack(columns, axis=1) for form, columns in side_by_side.items() if columns})
+        return batch
+
+    def matrix(self, frame: pl.DataFrame) -> tuple[np.ndarray | scipy.sparse.csr_matrix, list[str]]:
+        """For classical models: (B, D) float64, sparse where a text column makes it wide, and D names."""
+        import numpy as np
+        import scipy.sparse
+
+        parts = [encoder.matrix(frame.get_column(encoder.column)) for encoder in self.encoders]
+        names = [name for _, part_names in parts for name in part_names]
+        blocks = [block for block, _ in parts]
+        if any(scipy.sparse.issparse(block) for block in blocks):
+            return scipy.sparse.hstack([scipy.sparse.csr_matrix(block) for block in blocks], format="csr"), names
+        return np.concatenate(blocks, axis=1) if blocks else np.zeros((frame.height, 0)), names
+
+    def unseen(self, frame: pl.DataFrame) -> dict[str, int]:
+        """Column → how many rows hold a value that training never showed; columns without any are left out."""
+        counts = {e.column: int(e.unseen(frame.get_column(e.column)).sum()) for e in self.encoders}
+        return {column: count for column, count in counts.items() if count}
+
+    def state(self) -> list[dict[str, Any]]:
+        """JSON-able: one object a column; larger arrays come from `arrays`."""
+        return [{"column": e.column, "kind": e.kind, "state": e.state()} for e in self.encoders]
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """ "COLUMN_NUMBER/NAME" → array, for safetensors."""
+        return {f"{i}/{name}": array for i, e in enumerate(self.encoders) for name, array in e.arrays().items()}
+
+    @staticmethod
+    def load(state: Sequence[dict[str, Any]], arrays: dict[str, np.ndarray]) -> Encoding:
+        """Rebuild from `state()` and `arrays()`; kinds are looked up among the built-in ones only."""
+        from deepwright.core.find import find, names
+        from deepwright.core.errors import RunError
+
+        encoders = []
+        for i, entry in enumerate(state):
+            if entry["kind"] not in names("kind"):
+                raise RunError(f"the run names an unknown kind '{entry['kind']}' for column '{entry['column']}'.")
+            own = {key.split("/", 1)[1]: a for key, a in arrays.items() if key.split("/", 1)[0] == str(i)}
+            encoders.append(find("kind", entry["kind"])().load(entry["state"], own))
+        return Encoding(tuple(encoders))

@@ -1,0 +1,58 @@
+"""Metric: a number that says how good predictions are; the contract of `metrics/`."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answers:
+    """Truth and predictions of the same rows, as arrays, whatever made them.
+
+    regression:     truth (B,) float64, prediction (B,) float64, probability None
+    classification: truth (B,) int64 codes into `classes` (-1: a class that training never showed),
+                    prediction (B,) int64 codes, probability (B, K) float64 rows summing to 1, or None
+    tagging:        truth (B, K) bool, prediction (B, K) bool, probability (B, K) float64 or None
+    """
+
+    truth: np.ndarray
+    prediction: np.ndarray
+    probability: np.ndarray | None = None
+    classes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.truth)
+
+    def take(self, rows: np.ndarray) -> Answers:
+        """The answers of some rows (with repeats: a bootstrap sample)."""
+        probability = None if self.probability is None else self.probability[rows]
+        return Answers(
+            truth=self.truth[rows], prediction=self.prediction[rows], probability=probability, classes=self.classes
+        )
+
+
+class Metric(ABC):
+    """One metric, stateless. One file each in `metrics/`; the file's name is the metric's name in recipes."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    """As printed: "ROC-AUC"."""
+    greater_is_better: ClassVar[bool]
+    tasks: ClassVar[frozenset[str]]
+    """Names of the tasks it fits; elsewhere it is refused with a reason."""
+    meaning: ClassVar[str]
+    """One plain sentence: what the number says to someone who has not met it."""
+    needs_probability: ClassVar[bool] = False
+
+    @abstractmethod
+    def score(self, answers: Answers) -> float:
+        """The metric over the whole set, exactly (never a mean of batches); NaN where it is not defined."""
+
+    def per_row(self, answers: Answers) -> np.ndarray | None:
+        """(B,) terms whose mean is the score, or None where it is not a mean over rows. Makes intervals fast."""
+        return None

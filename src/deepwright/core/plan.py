@@ -1,0 +1,90 @@
+"""Plan: how to train, said once; the `training:` section of a recipe and the argument of `train`."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from deepwright.core.config import Config, Seconds
+
+
+class Plan(Config):
+    """How to train. Training ends at the first of `epochs`, `steps` and `time` that is reached."""
+
+    epochs: int | None = Field(default=None, ge=1)
+    """Passes over the training rows; for streams without an end, unused."""
+    steps: int | None = Field(default=None, ge=1)
+    """Optimizer steps."""
+    time: Seconds | None = Field(default=None, gt=0)
+    """Wall-clock budget in seconds, or "60s", "5m", "1h"."""
+
+    batch: int | Literal["full"] = 256
+    """Rows in one batch, from 1; "full" is all training rows (batch gradient descent)."""
+    accumulate: int = Field(default=1, ge=1)
+    """Micro-batches in one optimizer step; the step equals one of `accumulate * batch` rows."""
+    shuffle: bool = True
+    """Draw a new order each epoch from (seed, epoch)."""
+
+    optimizer: str = "adamw"
+    """Name of an optimizer of PyTorch, as `deepwright list optimizers` shows: sgd, adam, adamw, rmsprop, …"""
+    lr: float = Field(default=1e-3, gt=0)
+    """Learning rate, the peak of the schedule; 1e-4 to 1e-1 is usual."""
+    momentum: float = Field(default=0.0, ge=0, lt=1)
+    """SGD and RMSprop: share of the last step kept, 0 to 1."""
+    nesterov: bool = False
+    """SGD: look ahead along the momentum."""
+    betas: tuple[float, float] | None = None
+    """Adam family: decay of the first and second moment, each 0 to 1; None is the optimizer's own default."""
+    eps: float | None = Field(default=None, gt=0)
+    """Adam family, RMSprop and Adagrad: guard against division by zero; None is the optimizer's own default."""
+    weight_decay: float = Field(default=0.0, ge=0)
+    """L2 pull towards zero on weight matrices, never on biases and norms; decoupled for AdamW."""
+
+    schedule: str = "constant"
+    """Name of a learning-rate schedule: constant, step, exponential, cosine, one_cycle, linear, plateau."""
+    warmup: float = Field(default=0.0, ge=0, lt=1)
+    """Share of the training during which the rate rises from 0."""
+    gamma: float = Field(default=0.1, gt=0, le=1)
+    """Schedules step, exponential and plateau: factor on the rate at each drop (exponential: over the whole run)."""
+    every: int = Field(default=30, ge=1)
+    """Schedule step: epochs between drops. Schedule plateau: reports without improvement before a drop."""
+
+    clip: float | None = Field(default=None, gt=0)
+    """Largest gradient norm of a step; longer gradients are scaled down. None: no clipping."""
+    l1: float = Field(default=0.0, ge=0)
+    """Weight of the sum of absolute weights, added to the loss (sparsity)."""
+    max_norm: float | None = Field(default=None, gt=0)
+    """Largest norm of the incoming weights of a unit, enforced after each step. None: no limit."""
+    ema: float | None = Field(default=None, gt=0, lt=1)
+    """Decay of a moving average of the weights (0.99 to 0.9999), used for validation and prediction."""
+    mixup: float = Field(default=0.0, ge=0)
+    """Alpha of the Beta distribution that mixes pairs of rows and their targets; 0 is off (numbers and embeddings)."""
+    noise: float = Field(default=0.0, ge=0)
+    """Standard deviation of Gaussian noise on standardised number inputs while training; 0 is off."""
+
+    patience: int | None = Field(default=None, ge=1)
+    """Epochs without a better validation score before training stops and the best weights come back; None: never."""
+    seed: int = Field(default=0, ge=0)
+    """Of initial weights, order, dropout and everything else random."""
+    device: str = "auto"
+    """ "auto" (a GPU where there is one), "cpu", "cuda", "cuda:1", "mps"."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Of the forward pass; "auto" is bfloat16 on GPUs that have it, else float32."""
+    compile: bool = False
+    """Compile the step with torch.compile: pays in long runs."""
+    threads: int | None = Field(default=None, ge=1)
+    """CPU threads; None: one for small networks, all cores for large ones."""
+
+    report_every: int | None = Field(default=None, ge=1)
+    """Steps between reports; None: one report an epoch (or every 100 steps where there are no epochs)."""
+    checkpoint_every: Seconds = Field(default=30.0, ge=0)
+    """Seconds between checkpoints; 0 saves at every report."""
+    halt_after: int = Field(default=20, ge=1)
+    """Steps in a row whose loss or gradient is not finite before training stops; none of them touches the weights."""
+
+    @model_validator(mode="after")
+    def _ends(self) -> Self:
+        if self.epochs is None and self.steps is None and self.time is None:
+            raise ValueError("training needs an end: give epochs, steps or time")
+        return self

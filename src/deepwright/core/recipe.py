@@ -1,0 +1,96 @@
+"""Recipe: everything that decides a run, in one typed tree; what `recipe.yaml` holds."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from deepwright.core.config import Config, Seconds
+
+
+class SplitRecipe(Config):
+    """How rows are dealt to train, valid and test."""
+
+    by: Literal["auto", "random", "stratified", "group", "time", "column", "files"] = "auto"
+    """auto: stratified for classes, random else. group and time need `column`; column reads train/valid/test from it."""
+    column: str | None = None
+    """The column that groups, orders or names the part."""
+    test: float = Field(default=0.2, gt=0, lt=1)
+    """Share of the rows kept for the final score, touched once."""
+    valid: float = Field(default=0.15, gt=0, lt=1)
+    """Share of the rows that choose between contenders and stop training."""
+    valid_source: str | None = None
+    """by files: where the validation rows are; without it they are drawn from the training file."""
+    test_source: str | None = None
+    """by files: where the test rows are."""
+    seed: int = Field(default=0, ge=0)
+    """Of the draw."""
+
+
+class DataRecipe(Config):
+    """What is read, and how columns are understood."""
+
+    source: str
+    """A path, a bundled data set's name (`deepwright list data`), or "frame" for data given in Python."""
+    query: str | None = None
+    """SQLite: a table's name or a SELECT."""
+    reading: dict[str, Any] = {}
+    """How to read, where the detected way is not wanted: delimiter, quote, encoding, decimal, header, missing, …"""
+    kinds: dict[str, str] = {}
+    """Column → kind, where the inferred one is not wanted."""
+    ignore: tuple[str, ...] = ()
+    """Columns to leave out."""
+    use: tuple[str, ...] | None = None
+    """Input columns to use; None: all but the target and those ignored or found to be identifiers."""
+    scale: Literal["standard", "quantile", "minmax", "none"] = "standard"
+    """How number columns are scaled for networks and linear models."""
+    rows: int | None = Field(default=None, ge=1)
+    """Use only so many rows, drawn with the split's seed; None: all."""
+    memory: int = Field(default=2048, ge=1)
+    """Mebibytes that encoded training data may take in memory; more goes to memory-mapped files."""
+    split: SplitRecipe = SplitRecipe()
+    """How rows are dealt."""
+
+
+class TaskRecipe(Config):
+    """What is asked."""
+
+    name: str = "auto"
+    """regression, classification, tagging, or auto: by the target's kind."""
+    target: str
+    """The column to predict."""
+    metric: str | None = None
+    """The primary metric; None: by the data."""
+    options: dict[str, Any] = {}
+    """The task's own keys: loss, class_weights, label_smoothing, huber_delta, hierarchy, threshold, …"""
+
+
+class Recipe(Config):
+    """The whole of a run. `deepwright fit` writes one; every run folder holds one; running it again repeats it."""
+
+    version: Literal[1] = 1
+    """Of the format."""
+    name: str | None = None
+    """Of the run folder, before its date; None: from the data's name."""
+    about: str = ""
+    """One line on what the recipe shows."""
+    data: DataRecipe
+    """What is read."""
+    task: TaskRecipe
+    """What is asked."""
+    contenders: tuple[str | dict[str, Any], ...] = ("rule", "linear", "boosted_trees", "tabm")
+    """Who may answer: a contender's or network's name, "rule", "all", or an object
+    {network: mlp, config: {widths: [16]}, training: {epochs: 100}, as: small} or {boosted_trees: {…}}."""
+    time: Seconds | None = 300.0
+    """For all contenders together, saving and report apart: seconds, "60s", "5m"; null: as long as it takes."""
+    seed: int = Field(default=0, ge=0)
+    """Of everything that the split's seed does not decide."""
+    silence: tuple[str, ...] = ()
+    """Findings that are intended and not to be shown again."""
+    allow: tuple[str, ...] = ()
+    """Data checks that are known and accepted, e.g. "target_leakage:casual"."""
+    learning_curve: bool = False
+    """Fit the winner on growing shares of the training rows too."""
+    parent: str | None = None
+    """The run this one mends or continues; for people."""
