@@ -1,0 +1,111 @@
+"""Entries: the `contenders:` list of a recipe, resolved to who answers under which name with which options."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from deepwright.api.recipes import explain
+from deepwright.core.config import Config
+from deepwright.core.contender import Contender
+from deepwright.core.errors import RecipeError, not_found
+from deepwright.core.find import find, names, preset
+from deepwright.core.recipe import Recipe
+from deepwright.core.task import Task
+
+_FAMILIES = {"rule": 0, "classical": 1, "deep": 2}
+_ALL_BUT = frozenset({"network", "rule_base"})
+"""Not part of "all": they need settings of their own."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One contender of a run: `label` is its name there, `made` the contender ready to fit."""
+
+    label: str
+    made: Contender
+
+    @property
+    def family(self) -> str:
+        return self.made.family
+
+
+def entries(recipe: Recipe, task: Task) -> list[Entry]:
+    """The contenders of a recipe in order of simplicity; raises RecipeError for what does not fit."""
+    wanted = [spec for item in recipe.contenders for spec in _expand(item, task)]
+    if not wanted:
+        raise RecipeError("no contender is named.", where="contenders", remedy="For example: [rule, linear, tabm]")
+    made = [_entry(spec, i, task) for i, spec in enumerate(wanted)]
+    labels = [entry.label for entry in made]
+    twice = next((label for label in labels if labels.count(label) > 1), None)
+    if twice:
+        raise RecipeError(
+            f"two contenders are called '{twice}'.", where="contenders", remedy="Give one another name with `as:`."
+        )
+    return sorted(made, key=lambda entry: _FAMILIES[entry.family])
+
+
+def everyone(task: Task) -> list[str]:
+    """Every built-in contender and network that answers the task with its default settings."""
+    simple = [name for name in names("contender") if name not in _ALL_BUT]
+    return [name for name in simple if task.name in find("contender", name).tasks] + list(names("network"))
+
+
+def _expand(item: str | Mapping[str, Any], task: Task) -> list[dict[str, Any]]:
+    """One item of the list → {"name", "as", "options"} each."""
+    if isinstance(item, str):
+        if item == "rule":
+            return [_spec(name) for name in task.rules]
+        if item == "all":
+            return [_spec(name) for name in everyone(task)]
+        return [_spec(item)]
+    rest = dict(item)
+    label = rest.pop("as", None)
+    if "network" in rest:
+        return [{"name": "network", "as": label or str(rest["network"]), "options": rest}]
+    if len(rest) != 1:
+        raise RecipeError(
+            f"expected one contender with its options, got the keys {', '.join(map(str, rest))}.",
+            where="contenders",
+            remedy="Write {network: mlp, training: {…}} or {boosted_trees: {…}}.",
+        )
+    ((name, options),) = rest.items()
+    return [{"name": str(name), "as": label or str(name), "options": dict(options or {})}]
+
+
+def _spec(name: str) -> dict[str, Any]:
+    if name in names("network"):
+        return {"name": "network", "as": name, "options": {"network": name}}
+    return {"name": name, "as": name, "options": {}}
+
+
+def _entry(spec: Mapping[str, Any], position: int, task: Task) -> Entry:
+    name = spec["name"]
+    if ":" not in name and name not in names("contender"):
+        raise not_found("contender", name, [*names("contender"), *names("network")], where=f"contenders.{position}")
+    contender = find("contender", name)
+    if task.name not in contender.tasks:
+        raise RecipeError(
+            f"'{name}' does not answer {task.name}, only {', '.join(sorted(contender.tasks))}.",
+            where=f"contenders.{position}",
+            remedy=f"Take it out, or choose among: {', '.join(everyone(task))}.",
+        )
+    label = spec["as"].rpartition(":")[2] if ":" in spec["as"] else spec["as"]
+    if not label.replace("_", "").replace("-", "").isalnum():
+        raise RecipeError(
+            f"'{label}' cannot name a contender.",
+            where=f"contenders.{position}",
+            remedy="Use letters, digits, - and _; it becomes a folder's name.",
+        )
+    options = {**preset("contender", name), **spec["options"]}
+    return Entry(label=label, made=contender(_options(contender, options, f"contenders.{spec['as']}")))
+
+
+def _options(contender: type[Contender], options: Mapping[str, Any], where: str) -> Config:
+    try:
+        return contender.Options.model_validate(options)
+    except ValidationError as error:
+        raise explain(error, contender.Options, where=where, lines={}) from None
