@@ -1,0 +1,40 @@
+# Each target does all its own set-up in .venv and works twice in a row.
+VENV   := .venv
+BIN    := $(VENV)/bin
+PYTHON ?= python3
+READY  := $(VENV)/.ready
+export OMP_WAIT_POLICY ?= PASSIVE
+
+.PHONY: demo test check bench sizes clean help
+
+help:            ## what there is
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: $(READY)   ## penguins, from a file to a verdict and a page, in about a minute
+	$(BIN)/deepwright fit penguins --target species --time 60s
+
+test: $(READY)   ## every test
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+
+check: $(READY)  ## lint, types and the fast tests, under three minutes
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not soak"
+
+bench: $(READY)  ## every benchmark, one after the other
+	$(BIN)/python benchmarks/all.py
+
+sizes: $(READY)  ## files and functions by length: an alarm, not a game
+	$(BIN)/python tests/sizes.py
+
+clean:           ## forget the environment and every cache
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
+
+# torch first and alone: a dependency resolved before it may bring another build of it.
+$(READY): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q -c constraints.txt torch
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[frames,excel,dev]'
+	-$(BIN)/python -m compileall -q -j 2 $(VENV)/lib > /dev/null
+	touch $(READY)
