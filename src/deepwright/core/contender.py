@@ -28,7 +28,9 @@ class Brief:
     seed:     of everything random.
     folder:   an existing folder of its own for checkpoints while it learns; survives a kill.
     log:      called with one JSON-able report at a time (no wall-clock in it: the log is compared bit for bit).
+    rewind:   forget what was logged after this step (a contender that goes on from a checkpoint calls it first).
     progress: called with (fraction done 0 to 1 or None, one line for people); free to call often.
+    memory:   mebibytes that encoded training data may take; more goes to mapped files in `folder`.
     """
 
     task: Task
@@ -38,7 +40,9 @@ class Brief:
     seed: int
     folder: Path
     log: Callable[[dict[str, Any]], None]
+    rewind: Callable[[int], None]
     progress: Callable[[float | None, str], None]
+    memory: int = 2048
 
 
 class Model(ABC):
@@ -55,6 +59,10 @@ class Model(ABC):
     @abstractmethod
     def explain(self) -> str:
         """What the model is, in one or two sentences for people (a rule's own words, a network's size)."""
+
+    def history(self) -> dict[str, Any] | None:
+        """How a network was trained, the `deep` object of scores.json in docs/run-folder.md; None for others."""
+        return None
 
 
 class Contender(ABC):
