@@ -3,32 +3,52 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import ClassVar
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
-from deepwright.core.config import Config
+from deepwright.core import config as core
 from deepwright.core.fields import Signature
 
 Batch = dict[str, Tensor]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Published:
+    """A parameter count that a reader can check by hand or in a paper, and how to build what has it.
+
+    what:       in words: "4-16-3, as for iris".
+    parameters: trainable numbers.
+    config, signature, outputs: the network's arguments.
+    """
+
+    what: str
+    parameters: int
+    signature: Signature
+    outputs: int
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+
 class Network(nn.Module):
     """One architecture, one file in `networks/`.
 
-    paper:     where it comes from (authors, year, section).
-    takes:     the forms of field it reads; it is offered only where `signature.forms <= takes`.
-    published: parameter counts a reader can check: {"what is built, in words": count}.
+    paper:       where it comes from (authors, year, section).
+    takes:       the forms of field it reads; it is offered only where `signature.forms <= takes`.
+    published:   parameter counts a reader can check.
+    recommended: keys of Plan that its authors (or our measurements) recommend; a recipe's own keys come first.
     """
 
     paper: ClassVar[str]
     takes: ClassVar[frozenset[str]]
-    published: ClassVar[dict[str, int]] = {}
+    published: ClassVar[tuple[Published, ...]] = ()
+    recommended: ClassVar[Mapping[str, Any]] = {}
 
-    Config: ClassVar[type[Config]]
+    Config: ClassVar[type[core.Config]]
 
     @abstractmethod
-    def __init__(self, config: Config, signature: Signature, outputs: int) -> None:
+    def __init__(self, config: core.Config, signature: Signature, outputs: int) -> None:
         """Build; no data, no clock. `outputs` is the width of the last dimension of what forward gives."""
         super().__init__()
 
@@ -40,3 +60,9 @@ class Network(nn.Module):
     @abstractmethod
     def head(self) -> nn.Module:
         """The part that knows the task's outputs; transfer replaces it and keeps the rest."""
+
+    def prepare(self, batch: Batch) -> None:
+        """Take constants such as quantile bins from the training rows (or a sample), once, before training.
+
+        They are buffers, saved with the weights. Most networks need none.
+        """
