@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from deepwright.core.fields import Field
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     import numpy as np
     import polars as pl
     import scipy.sparse
+
+NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
+"""No options: every kind has sensible defaults."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,9 +41,18 @@ class Kind(ABC):
     def recognise(self, column: pl.Series) -> Guess:
         """How well the column (as read, up to 100,000 rows) fits this kind. Never raises."""
 
+    @classmethod
     @abstractmethod
-    def fit(self, column: pl.Series, *, seed: int = 0) -> Encoder:
-        """Learn from the training rows (missing values included); raises DataError naming the column."""
+    def example(cls) -> pl.Series:
+        """A small column (16 rows or more, with a missing value) that this kind recognises; its contract runs on it."""
+
+    @abstractmethod
+    def fit(self, column: pl.Series, *, seed: int = 0, options: Mapping[str, Any] = NO_OPTIONS) -> Encoder:
+        """Learn from the training rows (missing values included); raises DataError naming the column.
+
+        `options` are said once for all columns; a kind reads those it knows: "scale" ("standard", "quantile",
+        "minmax" or "none", for numbers).
+        """
 
     @abstractmethod
     def load(self, state: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Encoder:
@@ -66,7 +79,8 @@ class Encoder(ABC):
 
     @abstractmethod
     def matrix(self, column: pl.Series) -> tuple[np.ndarray | scipy.sparse.csr_matrix, list[str]]:
-        """For classical models: (B, D) float64 (NaN is missing, categories one-hot, text TF-IDF) and D names."""
+        """For classical models: (B, D) float64 and D names; numbers in the user's own units, NaN where missing;
+        categories and tags one-hot; text TF-IDF."""
 
     @abstractmethod
     def unseen(self, column: pl.Series) -> pl.Series:
