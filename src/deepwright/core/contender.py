@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -86,5 +86,8 @@ class Contender(ABC):
 
     @classmethod
     @abstractmethod
-    def load(cls, folder: Path, task: Task, encoding: Encoding) -> Model:
-        """Rebuild a saved model; executes nothing from the folder; raises RunError on damage."""
+    def load(cls, folder: Path, task: Task, encoding: Encoding, *, trust: Sequence[str] = ()) -> Model:
+        """Rebuild a saved model; executes nothing from the folder; raises RunError on damage.
+
+        trust: dotted names of the user's own classes that may be imported; a folder alone can never name one.
+        """
