@@ -319,7 +319,7 @@ def _judge(folder: Path, kind: str, values: dict[str, list[float]]) -> None:
         folder / "verdict.json",
         {
             "winner": "linear",
-            "sentence": f"Use linear: {metric['title']} {ours:.3g} on the test rows; the network's {other:.3g} is within chance.",
+            "sentence": f"Use linear: {metric['title']} {ours:.3g}; the network's {other:.3g} is within chance.",
             "recommendation": "A network does not pay here: no better beyond chance, and 1,200 times slower to fit.",
             "metric": metric,
             "comparisons": [

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,6 +11,7 @@ import polars as pl
 from pydantic import TypeAdapter, ValidationError
 
 from deepwright.core.errors import RunError, not_found
+from deepwright.core.files import boundary, inside, read_json, read_json_lines, read_parquet, read_text
 from deepwright.core.find import find, names
 from deepwright.core.metric import Answers
 from deepwright.core.task import Task
@@ -116,13 +115,10 @@ class Record:
     @cached_property
     def log(self) -> pl.DataFrame:
         """`metrics.jsonl` as one frame: a row a report; empty with the usual columns when there is none yet."""
-        path = self.folder / "metrics.jsonl"
-        if not path.is_file():
-            return pl.DataFrame(schema=_LOG)
-        # A run that was killed may have left half a line at the end; only whole lines count.
-        lines = self._text(path).split("\n")[:-1]
-        reports = [self._report(path, number, line) for number, line in enumerate(lines, start=1) if line.strip()]
-        return self._log_frame(path, reports)
+        path = inside(self.folder, "metrics.jsonl")
+        reports = read_json_lines(path)
+        with boundary(path):
+            return _log_frame(reports)
 
     @cached_property
     def predictions(self) -> pl.DataFrame | None:
@@ -169,8 +165,8 @@ class Record:
     @cached_property
     def recipe(self) -> str:
         """The text of `recipe.yaml`, "" when there is none."""
-        path = self.folder / "recipe.yaml"
-        return self._text(path) if path.is_file() else ""
+        path = self._path("recipe.yaml")
+        return read_text(path) if path else ""
 
     @cached_property
     def task(self) -> Task | None:
@@ -187,9 +183,9 @@ class Record:
 
         Raises NotFoundError when other contenders have predictions and this one has not.
         """
-        frame = {"test": self.predictions, "valid": self.validation}[part] if part in ("test", "valid") else None
         if part not in ("test", "valid"):
             raise not_found("part with predictions", part, ("test", "valid"))
+        frame = self.predictions if part == "test" else self.validation
         if frame is None or self.task is None:
             return None
         rows = frame.filter(pl.col("contender") == contender)
@@ -203,15 +199,9 @@ class Record:
         sign = -1.0 if self.run.task is None or self.run.task.metric.greater_is_better else 1.0
         return without, 0.0 if without else sign * scores.score, family, scores.name
 
-    def _text(self, path: Path) -> str:
-        return self._guarded(path, lambda: path.read_text(encoding="utf-8"))
-
     def _json(self, name: str, kind: type[T]) -> T | None:
-        path = self.folder / name
-        if not path.is_file():
-            return None
-        data = self._guarded(path, lambda: json.loads(path.read_text(encoding="utf-8")))
-        return self._typed(path, kind, data)
+        path = self._path(name)
+        return None if path is None else self._typed(path, kind, read_json(path))
 
     def _typed(self, path: Path, kind: type[T], data: object) -> T:
         try:
@@ -221,34 +211,31 @@ class Record:
             key = ".".join(str(step) for step in first["loc"]) or "the top level"
             raise RunError(f"{first['msg']} (key {key}).", where=str(path), remedy=_REMEDY) from error
 
-    def _report(self, path: Path, number: int, line: str) -> dict[str, Any]:
-        report = self._guarded(path, lambda: json.loads(line), f"line {number}")
-        if not isinstance(report, dict) or not isinstance(report.get("contender"), str):
-            raise RunError("expected an object with a contender.", where=f"{path}, line {number}", remedy=_REMEDY)
-        return report
-
-    def _log_frame(self, path: Path, reports: list[dict[str, Any]]) -> pl.DataFrame:
-        extra = {k for r in reports for k, v in r.items() if k not in _LOG and isinstance(v, int | float)}
-        schema = _LOG | dict.fromkeys(sorted(extra), pl.Float64)
-        rows = [{key: report.get(key) for key in schema} for report in reports]
-        return self._guarded(path, lambda: pl.DataFrame(rows, schema=schema, strict=False))
+    def _path(self, name: str) -> Path | None:
+        path = inside(self.folder, name)
+        return path if path.exists() else None
 
     def _parquet(self, name: str, needed: tuple[str, ...]) -> pl.DataFrame | None:
-        path = self.folder / name
-        if not path.is_file():
+        path = self._path(name)
+        if path is None:
             return None
-        frame = self._guarded(path, lambda: pl.read_parquet(path, glob=False, hive_partitioning=False))
+        frame = read_parquet(path)
         missing = [column for column in needed if column not in frame.columns]
         if missing:
             raise RunError(f"expected the columns {', '.join(missing)}.", where=str(path), remedy=_REMEDY)
         return frame
 
-    def _guarded(self, path: Path, read: Callable[[], T], place: str = "") -> T:
-        where = f"{path}, {place}" if place else str(path)
-        try:
-            return read()
-        except (OSError, ValueError, RecursionError, pl.exceptions.PolarsError) as error:
-            raise RunError(f"the file cannot be read: {error}", where=where, remedy=_REMEDY) from error
+
+def _log_frame(reports: list[dict[str, Any]]) -> pl.DataFrame:
+    if any(not isinstance(report.get("contender"), str) for report in reports):
+        raise ValueError("expected a contender in every report")
+    extra = {k for r in reports for k, v in r.items() if k not in _LOG and isinstance(v, int | float)}
+    schema = _LOG | dict.fromkeys(sorted(extra), pl.Float64)
+    rows = [{key: report.get(key) for key in schema} for report in reports]
+    try:
+        return pl.DataFrame(rows, schema=schema, strict=False)
+    except pl.exceptions.PolarsError as error:
+        raise ValueError(str(error)) from error
 
 
 _REMEDY = "The file is damaged: repeat the run with `deepwright run RUN/recipe.yaml`."
