@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
-import json
 import os
 import platform
 import re
@@ -18,12 +16,16 @@ from typing import TYPE_CHECKING, Any
 
 from deepwright.core.errors import RunError
 from deepwright.core.files import (
+    append_line,
     check_manifest,
+    json_bytes,
     new_folder,
     read_json,
+    read_json_lines,
     write_bytes,
     write_json,
     write_manifest,
+    write_parquet,
     write_tensors,
     write_text,
 )
@@ -91,9 +93,7 @@ class Book:
 
     def keep_frame(self, name: str, frame: pl.DataFrame) -> None:
         """A Parquet file of the folder."""
-        buffer = io.BytesIO()
-        frame.write_parquet(buffer)
-        write_bytes(self.folder / name, buffer.getvalue())
+        write_parquet(self.folder / name, frame)
 
     def keep_tensors(self, name: str, arrays: Mapping[str, Any]) -> None:
         """A safetensors file of the folder; none where there are no arrays."""
@@ -142,22 +142,14 @@ class Book:
     # ---------------------------------------------------------------- metrics.jsonl
     def log(self, label: str, entry: Mapping[str, Any]) -> None:
         """One more line of metrics.jsonl."""
-        line = json.dumps({"contender": label, **entry}, allow_nan=False, default=float)
-        with (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
+        append_line(self.folder / "metrics.jsonl", {"contender": label, **entry})
 
     def rewind(self, label: str, step: int) -> None:
         """Forget what a contender logged after `step`, and a line torn by a kill."""
         path = self.folder / "metrics.jsonl"
-        if not path.exists():
-            return
-        kept = []
-        for line in path.read_text(encoding="utf-8").splitlines():
-            with contextlib.suppress(ValueError):
-                entry = json.loads(line)
-                if entry["contender"] != label or entry["step"] <= step:
-                    kept.append(line + "\n")
-        write_text(path, "".join(kept))
+        if path.exists():
+            kept = [e for e in read_json_lines(path) if e["contender"] != label or e["step"] <= step]
+            write_bytes(path, b"".join(json_bytes(entry) + b"\n" for entry in kept))
 
 
 def new_run_folder(root: Path, name: str) -> Path:

@@ -1,0 +1,165 @@
+"""Contest: every contender learns within its share of the time, the winner is chosen on validation, then everyone is
+scored once on test."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from deepwright.api.book import Book
+from deepwright.api.entries import Entry
+from deepwright.api.ground import Ground
+from deepwright.api.telling import Teller, duration
+from deepwright.core.contender import Brief, Model
+from deepwright.core.errors import DeepwrightError, TrainingError
+from deepwright.core.find import find
+from deepwright.core.metric import Answers, Metric
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_WEIGHTS = {"rule": 1.0, "classical": 4.0, "deep": 12.0}
+"""Shares of the time; what one leaves over goes to those after it."""
+_TRAIN_SAMPLE = 2_000
+"""Training rows that are predicted to compare with validation; more would cost time and say the same."""
+_TIMED_ROWS = 1_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """A contender after its fit: its model (None where it failed), its scores so far, its validation answers."""
+
+    entry: Entry
+    model: Model | None
+    scores: dict[str, Any]
+    valid: Answers | None
+
+
+def hold(
+    ground: Ground, wanted: Sequence[Entry], book: Book, tell: Teller, seconds: float | None, seed: int
+) -> list[Standing]:
+    """Fit every contender, simplest first, or take it from the run folder where it is done already."""
+    ends = None if seconds is None else time.monotonic() + seconds
+    standings = []
+    for position, entry in enumerate(wanted):
+        share = None if ends is None else _share(wanted[position:], ends - time.monotonic())
+        kept = book.scores(entry.label)
+        standing = _take_up(entry, kept, ground, book) if kept else _fit(entry, ground, book, tell, share, seed)
+        standings.append(standing)
+        tell.clear()
+        tell.line(f"  {_line(standing, ground)}")
+    if all(standing.model is None for standing in standings):
+        first = standings[-1].scores["why"]
+        raise TrainingError(f"no contender could be fitted; the last one: {first}", remedy="See findings and recipe.")
+    return standings
+
+
+def judge(standings: Sequence[Standing], ground: Ground, book: Book) -> dict[str, pl.DataFrame]:
+    """The one time the test rows are used: predictions of everyone who stands, by label."""
+    test = ground.rows("test")
+    return {s.entry.label: s.model.predict(test) for s in standings if s.model is not None}
+
+
+def metric_values(ground: Ground, answers: Answers) -> dict[str, float | None]:
+    """Every metric of the task over these answers; None where it is not defined."""
+    values = {}
+    for name in ground.task.metrics:
+        value = ground.metric_called(name).score(answers)
+        values[name] = value if value == value else None
+    return values
+
+
+def _share(remaining: Sequence[Entry], seconds: float) -> float:
+    weights = [_WEIGHTS[entry.family] for entry in remaining]
+    return max(0.0, seconds) * weights[0] / sum(weights)
+
+
+def _fit(entry: Entry, ground: Ground, book: Book, tell: Teller, share: float | None, seed: int) -> Standing:
+    label = entry.label
+    brief = Brief(
+        task=ground.task,
+        encoding=ground.encoding,
+        metric=ground.metric.name,
+        seconds=share,
+        seed=seed,
+        folder=book.workroom(label),
+        log=lambda report: book.log(label, report),
+        rewind=lambda step: book.rewind(label, step),
+        progress=lambda fraction, text: tell.progress(label, fraction, text),
+        memory=ground.recipe.data.memory,
+    )
+    tell.progress(label, None, "starting")
+    started = time.perf_counter()
+    base: dict[str, Any] = {"name": label, "contender": entry.made.name, "family": entry.family, "state": "done"}
+    try:
+        model = entry.made.fit(ground.rows("train"), ground.rows("valid"), brief)
+    except DeepwrightError as error:
+        return _fallen(entry, base, str(error), time.perf_counter() - started)
+    except (ArithmeticError, ValueError, TypeError, LookupError, RuntimeError, MemoryError) as error:
+        # One contender's trouble must not cost the others; the reason is kept and shown.
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        why = f"{type(error).__name__}: {error} ({where.name}, line {where.lineno})"
+        return _fallen(entry, base, why, time.perf_counter() - started)
+    base["fit_seconds"] = round(time.perf_counter() - started, 3)
+    scores = {**base, **_scores_after_fit(model, ground)}
+    return Standing(entry=entry, model=model, scores=book.keep_model(label, model, scores), valid=_valid(model, ground))
+
+
+def _scores_after_fit(model: Model, ground: Ground) -> dict[str, Any]:
+    train = ground.rows("train")
+    sample = train.gather_every(max(1, train.height // _TRAIN_SAMPLE))
+    valid = ground.rows("valid")
+    scores: dict[str, Any] = {"why": None, "explain": model.explain(), "deep": model.history()}
+    for part, frame in (("train", sample), ("valid", valid)):
+        answers = ground.answers(model.predict(frame), frame)
+        scores[part] = metric_values(ground, answers)
+    scores["valid_score"] = scores["valid"][ground.metric.name]
+    scores["predict_microseconds_per_row"] = _microseconds(model, train.head(_TIMED_ROWS))
+    return scores
+
+
+def _valid(model: Model, ground: Ground) -> Answers:
+    frame = ground.rows("valid")
+    return ground.answers(model.predict(frame), frame)
+
+
+def _microseconds(model: Model, frame: pl.DataFrame) -> float:
+    timings = []
+    for _ in range(3):
+        started = time.perf_counter()
+        model.predict(frame)
+        timings.append(time.perf_counter() - started)
+    return round(sorted(timings)[1] / frame.height * 1e6, 2)
+
+
+def _take_up(entry: Entry, scores: dict[str, Any], ground: Ground, book: Book) -> Standing:
+    if scores["state"] != "done":
+        return Standing(entry=entry, model=None, scores=scores, valid=None)
+    folder = book.folder / "contenders" / entry.label
+    model = find("contender", entry.made.name).load(folder, ground.task, ground.encoding)
+    return Standing(entry=entry, model=model, scores=scores, valid=_valid(model, ground))
+
+
+def _fallen(entry: Entry, base: Mapping[str, Any], why: str, spent: float) -> Standing:
+    empty = {"valid_score": None, "train": {}, "valid": {}, "explain": "", "deep": None, "bytes": 0}
+    scores = {**base, **empty, "state": "failed", "why": why, "fit_seconds": round(spent, 3)}
+    scores["predict_microseconds_per_row"] = None
+    return Standing(entry=entry, model=None, scores=scores, valid=None)
+
+
+def _line(standing: Standing, ground: Ground) -> str:
+    scores = standing.scores
+    if standing.model is None:
+        return f"{standing.entry.label:<18} could not be fitted: {scores['why']}"
+    value = scores["valid_score"]
+    shown = f"{value:.4g}" if value is not None else "not defined"
+    spent = duration(scores["fit_seconds"])
+    return f"{standing.entry.label:<18} {ground.metric.title} {shown} on validation, fitted in {spent}"
+
+
+def metrics_of(ground: Ground) -> Iterator[Metric]:
+    """The task's metrics, the primary one first."""
+    return (ground.metric_called(name) for name in ground.task.metrics)

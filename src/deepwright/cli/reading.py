@@ -1,0 +1,108 @@
+"""Reading: the verbs that look at data and at runs: look, list, show, report, compare, diagnose."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deepwright.cli.options import DataArgument, Json, KindOption, Query, RunArgument, pairs, print_json
+
+
+def add(app: typer.Typer) -> None:
+    """Add the verbs to the command line."""
+    app.command(rich_help_panel="Look")(look)
+    app.command(name="list", rich_help_panel="Look")(list_)
+    for verb in (show, report, compare, diagnose):
+        app.command(rich_help_panel="Read a run")(verb)
+
+
+def look(data: DataArgument, query: Query = None, kind: KindOption = [], json: Json = False) -> None:  # noqa: B006
+    """What is in a file: columns, their kinds and why, missing values, ranges, histograms, suspicious things."""
+    from deepwright.api.looking import look as look_at
+
+    view = look_at(data, query=query, kinds=pairs(kind, "--kind"))
+    if json:
+        print_json(view.content)
+        return
+    from rich.console import Console
+
+    Console().print(view)
+
+
+def list_(
+    what: Annotated[
+        str,
+        typer.Argument(
+            help="recipes, tasks, networks, learners, kinds, contenders, metrics, findings, figures, sources, data, "
+            "optimizers, schedules, losses, activations, initialisers, runs"
+        ),
+    ],
+    json: Json = False,
+) -> None:
+    """What there is, with one line each."""
+    from deepwright.cli.listing import listing, print_listing
+
+    items = listing(what)
+    if json:
+        print_json({"items": items})
+    else:
+        print_listing(what, items)
+
+
+def show(run: RunArgument, json: Json = False) -> None:
+    """A run's numbers: the contest, the verdict, the findings."""
+    from deepwright.api.run import load
+    from deepwright.cli.showing import print_run, run_json
+
+    found = load(run)
+    if json:
+        print_json(run_json(found))
+    else:
+        print_run(found)
+
+
+def report(run: RunArgument, json: Json = False) -> None:
+    """Write the run's page again (report.html, one file, opens offline) and say where it is."""
+    from deepwright.api.run import load
+
+    path = load(run).report()
+    if json:
+        print_json({"run": str(run), "report": str(path)})
+    else:
+        print(path)
+
+
+def compare(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN RUN...", help="Two or more run folders.")],
+    json: Json = False,
+) -> None:
+    """Runs side by side, and whether they may be compared at all (same data, same split, same metric)."""
+    from deepwright.api.run import load
+    from deepwright.evaluation.compare import compare as compare_records
+    from deepwright.evaluation.compare import render
+
+    compared = compare_records([load(run).record for run in runs])
+    if json:
+        print_json(compared)
+        return
+    from rich.console import Console
+
+    Console().print(render(compared))
+
+
+def diagnose(run: RunArgument, json: Json = False) -> None:
+    """Look for mistakes in a run again: evidence, cause and the recipe edit that mends it."""
+    from deepwright.api.run import load
+    from deepwright.diagnosis import diagnose as find_mistakes
+
+    findings = [finding.to_dict() for finding in find_mistakes(load(run).record)]
+    if json:
+        print_json({"run": str(run), "findings": findings})
+        return
+    from rich.console import Console
+
+    from deepwright.evaluation.showing import show_findings
+
+    Console().print(show_findings(load(run).record, findings))
