@@ -69,7 +69,7 @@ def new_folder(parent: Path | str, name: str) -> Iterator[Path]:
     temporary = target.with_name(f".{target.name[:200]}.{secrets.token_hex(4)}.tmp")
     try:
         try:
-            temporary.mkdir()
+            temporary.mkdir(parents=True)
             yield temporary
             for file in _walk(temporary):
                 _sync_file(temporary / file)

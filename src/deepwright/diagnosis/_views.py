@@ -1,0 +1,158 @@
+"""Views: what several diagnoses ask of a record: the recipe, one contender's log, who beats whom by how much."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from deepwright.diagnosis._mending import label
+
+if TYPE_CHECKING:
+    from deepwright.evaluation.parts import Scores
+    from deepwright.evaluation.record import Record
+
+Z95 = 1.959964
+"""Standard errors from the middle of a 95 % interval to its end."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Curve:
+    """One network's log as arrays over its R reports; NaN where a report did not say.
+
+    `plan` is the training section as resolved, `stopped` why it ended ("patience", "epochs", "steps", "time", "").
+    """
+
+    contender: str
+    epoch: np.ndarray
+    train: np.ndarray
+    valid: np.ndarray
+    lr: np.ndarray
+    skipped: np.ndarray
+    update_ratio: np.ndarray
+    plan: Mapping[str, Any]
+    stopped: str
+
+    def __len__(self) -> int:
+        return len(self.train)
+
+    @property
+    def rate(self) -> float | None:
+        """The learning rate as planned, else the largest one that was logged."""
+        planned = self.plan.get("lr")
+        if isinstance(planned, int | float) and planned > 0:
+            return float(planned)
+        seen = self.lr[np.isfinite(self.lr) & (self.lr > 0)]
+        return float(seen.max()) if len(seen) else None
+
+    def key(self, option: str) -> str:
+        """The recipe key of one of its training options."""
+        return f"contenders.{self.contender}.training.{option}"
+
+
+def curves(record: Record) -> Iterator[Curve]:
+    """The logs of all contenders that wrote one, in order of their names."""
+    log = record.log.sort("step", nulls_last=True, maintain_order=True)
+    for name in sorted(log["contender"].unique().to_list()):
+        rows = log.filter(pl.col("contender") == name)
+        scores = record.scores.get(name)
+        deep = scores.deep if scores else None
+        yield Curve(
+            contender=name,
+            epoch=_column(rows, "epoch"),
+            train=_column(rows, "train_loss"),
+            valid=_column(rows, "valid_loss"),
+            lr=_column(rows, "lr"),
+            skipped=np.nan_to_num(_column(rows, "skipped")),
+            update_ratio=_column(rows, "update_ratio"),
+            plan=deep.plan if deep else {},
+            stopped=(deep.stopped or "") if deep else "",
+        )
+
+
+def recipe(record: Record) -> dict[str, Any]:
+    """The recipe as a plain tree, {} where there is none or it cannot be read."""
+    import yaml
+
+    try:
+        tree = yaml.safe_load(record.recipe)
+    except yaml.YAMLError:
+        return {}
+    return tree if isinstance(tree, dict) else {}
+
+
+def component(record: Record, name: str) -> str:
+    """What a contender of the run is: "linear" for {linear: {…}, as: mine}; its own name where the recipe is silent."""
+    for entry in recipe(record).get("contenders") or ():
+        if isinstance(entry, dict) and label(entry) == name:
+            return "network" if "network" in entry else next(str(key) for key in entry if key != "as")
+    return name
+
+
+def sign(record: Record) -> float:
+    """1 where a greater metric is better, else -1."""
+    task = record.run.task
+    return 1.0 if task is None or task.metric.greater_is_better else -1.0
+
+
+def rows_in(record: Record, part: str) -> int:
+    """Rows of "train", "valid" or "test"; 0 where the run does not say."""
+    split = record.run.split
+    return {"train": split.train, "valid": split.valid, "test": split.test}[part] if split else 0
+
+
+def standard_error(scores: Scores) -> float:
+    """Of the test score, from its 95 % interval; NaN where there is none."""
+    return (scores.high - scores.low) / (2 * Z95)
+
+
+def best(record: Record, *families: str) -> Scores | None:
+    """The contender of these families with the best test score, None where none has one."""
+    ranked = [scores for scores in record.scores.values() if scores.family in families and math.isfinite(scores.score)]
+    return max(ranked, key=lambda scores: sign(record) * scores.score, default=None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lead:
+    """By how much one contender is better than another on the test rows (negative: worse), with a 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+    @property
+    def error(self) -> float:
+        """Standard error."""
+        return (self.high - self.low) / (2 * Z95)
+
+
+def lead(record: Record, a: Scores, b: Scores) -> Lead | None:
+    """`a` over `b`: as the verdict compared them in pairs, else from both intervals (wider); None: unknown."""
+    for found in record.verdict.comparisons if record.verdict else ():
+        if not math.isfinite(found.low + found.high + found.difference):
+            continue
+        if (found.a, found.b) == (a.name, b.name):
+            return Lead(value=found.difference, low=found.low, high=found.high)
+        if (found.a, found.b) == (b.name, a.name):
+            return Lead(value=-found.difference, low=-found.high, high=-found.low)
+    value = sign(record) * (a.score - b.score)
+    width = Z95 * math.hypot(standard_error(a), standard_error(b))
+    return Lead(value=value, low=value - width, high=value + width) if math.isfinite(value + width) else None
+
+
+def noise(values: np.ndarray) -> float:
+    """Robust standard deviation of a curve around its trend, from successive differences; 0 for fewer than three."""
+    steps = np.diff(values[np.isfinite(values)])
+    if len(steps) < 2:
+        return 0.0
+    return float(1.4826 * np.median(np.abs(steps - np.median(steps))) / math.sqrt(2))
+
+
+def _column(rows: pl.DataFrame, name: str) -> np.ndarray:
+    if name not in rows.columns:
+        return np.full(rows.height, math.nan)
+    return rows[name].cast(pl.Float64).fill_null(math.nan).to_numpy()
