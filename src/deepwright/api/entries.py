@@ -77,7 +77,7 @@ def _expand(item: str | Mapping[str, Any], task: Task) -> list[dict[str, Any]]:
 
 
 def _spec(name: str) -> dict[str, Any]:
-    if name in names("network"):
+    if name in names("network") and name not in names("contender"):  # "linear" is both; the simpler one is meant
         return {"name": "network", "as": name, "options": {"network": name}}
     return {"name": name, "as": name, "options": {}}
 

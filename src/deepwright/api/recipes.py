@@ -74,7 +74,7 @@ def parse(text: str, where: str) -> tuple[dict[str, Any], dict[tuple[str, ...], 
 
 def apply_override(content: Mapping[str, Any], override: str) -> dict[str, Any]:
     """`key.path=value` on a recipe tree; the value is read as YAML and typed by the recipe, never evaluated."""
-    from deepwright.diagnosis.mending import edit
+    from deepwright.diagnosis import edit
 
     key, equals, text = override.partition("=")
     if not equals or not key.strip():
