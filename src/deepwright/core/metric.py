@@ -48,6 +48,8 @@ class Metric(ABC):
     meaning: ClassVar[str]
     """One plain sentence: what the number says to someone who has not met it."""
     needs_probability: ClassVar[bool] = False
+    bounds: ClassVar[tuple[float, float]] = (float("-inf"), float("inf"))
+    """Lowest and highest value it can take."""
 
     @abstractmethod
     def score(self, answers: Answers) -> float:
@@ -55,4 +57,10 @@ class Metric(ABC):
 
     def per_row(self, answers: Answers) -> np.ndarray | None:
         """(B,) terms whose mean is the score, or None where it is not a mean over rows. Makes intervals fast."""
+        return None
+
+    def weighted(self, answers: Answers, weights: np.ndarray) -> np.ndarray | None:
+        """(R,) scores, one for each of R weightings (R, B) of the rows (how often a bootstrap sample drew each), or
+        None where only `take` will do. For metrics that are no mean over rows; makes their intervals fast.
+        """
         return None

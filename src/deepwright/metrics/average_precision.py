@@ -1,0 +1,35 @@
+"""Average precision (PR-AUC): precision along the ranking, averaged over the rows to be found."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from deepwright.core.metric import Answers
+from deepwright.metrics._shared import CLASSIFICATION, TAGGING, ByWeights, Ranking, macro_over_rankings, ratio
+
+
+class AveragePrecision(ByWeights):
+    """Σ (recall step) · precision over falling thresholds; of the positive class where there are two, else the mean
+    over classes (or tags) against the rest. NaN where there is nothing to find.
+    """
+
+    name: ClassVar[str] = "average_precision"
+    title: ClassVar[str] = "average precision"
+    greater_is_better: ClassVar[bool] = True
+    tasks: ClassVar[frozenset[str]] = CLASSIFICATION | TAGGING
+    meaning: ClassVar[str] = (
+        "Going down the list from the most probable row, how pure the list stays until all that are to be found "
+        "are found. Guessing scores the share of what is to be found."
+    )
+    bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
+    needs_probability: ClassVar[bool] = True
+
+    def weighted(self, answers: Answers, weights: np.ndarray) -> np.ndarray:
+        def area(steps: Ranking) -> np.ndarray:
+            found = np.cumsum(steps.positive, axis=1)
+            pure = ratio(found, found + np.cumsum(steps.negative, axis=1), empty=0.0)
+            return ratio((steps.positive * pure).sum(axis=1), found[:, -1])
+
+        return macro_over_rankings(answers, weights, area)

@@ -1,0 +1,37 @@
+"""Calibration error (ECE): how far stated probabilities are from what then happens."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from deepwright.core.metric import Answers
+from deepwright.metrics._shared import CLASSIFICATION, ByWeights, ratio
+
+
+class CalibrationError(ByWeights):
+    """Expected calibration error: rows in 15 equal bins of the predicted class’s probability, mean over rows of |share
+    right - mean probability| of their bin (Guo et al. 2017). NaN without probabilities.
+    """
+
+    name: ClassVar[str] = "calibration_error"
+    title: ClassVar[str] = "calibration error"
+    greater_is_better: ClassVar[bool] = False
+    tasks: ClassVar[frozenset[str]] = CLASSIFICATION
+    meaning: ClassVar[str] = (
+        "How far the stated probabilities are from what then happens: at 0.05, of the rows called with 80 %, some "
+        "75 to 85 % are right."
+    )
+    bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
+    needs_probability: ClassVar[bool] = True
+
+    def weighted(self, answers: Answers, weights: np.ndarray) -> np.ndarray:
+        if answers.probability is None:
+            return np.full(len(weights), np.nan)
+        called = np.maximum(answers.prediction, 0)
+        stated = np.take_along_axis(answers.probability, called[:, None], axis=1)[:, 0]
+        gap = ((answers.prediction == answers.truth) & (answers.truth >= 0)) - stated
+        bins = np.clip(np.ceil(stated * 15).astype(np.int64) - 1, 0, 14)
+        in_bin = (bins[:, None] == np.arange(15)) * gap[:, None]  # (B, 15)
+        return ratio(np.abs(weights @ in_bin).sum(axis=1), weights.sum(axis=1))
