@@ -77,6 +77,7 @@ class RunPart(_Part):
     deepwright: str = ""
     name: str = ""
     state: Literal["running", "done", "failed", "stopped"]
+    why: str | None = None
     created: str = ""
     finished: str | None = None
     parent: str | None = None
@@ -117,6 +118,7 @@ class SchemaPart(_Part):
     reading: dict[str, Any] = {}
     columns: tuple[Column, ...] = ()
     task: StatePart | None = None
+    encoding: tuple[dict[str, Any], ...] = ()
 
 
 class Histogram(_Part):
@@ -172,6 +174,7 @@ class Scores(_Part):
     """`contenders/NAME/scores.json`; NaN where a number is not there."""
 
     name: str
+    contender: str | None = None
     family: str
     state: Literal["done", "failed", "out_of_time"] = "done"
     why: str | None = None
