@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from deepwright.api.telling import Teller, duration
 from deepwright.core.contender import Brief, Model
 from deepwright.core.errors import DeepwrightError, TrainingError
 from deepwright.core.find import find
-from deepwright.core.metric import Answers, Metric
+from deepwright.core.metric import Answers
 
 if TYPE_CHECKING:
     import polars as pl
@@ -66,7 +66,7 @@ def judge(standings: Sequence[Standing], ground: Ground, book: Book) -> dict[str
 def metric_values(ground: Ground, answers: Answers) -> dict[str, float | None]:
     """Every metric of the task over these answers; None where it is not defined."""
     values = {}
-    for name in ground.task.metrics:
+    for name in ground.metrics:
         value = ground.metric_called(name).score(answers)
         values[name] = value if value == value else None
     return values
@@ -158,8 +158,3 @@ def _line(standing: Standing, ground: Ground) -> str:
     shown = f"{value:.4g}" if value is not None else "not defined"
     spent = duration(scores["fit_seconds"])
     return f"{standing.entry.label:<18} {ground.metric.title} {shown} on validation, fitted in {spent}"
-
-
-def metrics_of(ground: Ground) -> Iterator[Metric]:
-    """The task's metrics, the primary one first."""
-    return (ground.metric_called(name) for name in ground.task.metrics)

@@ -49,9 +49,11 @@ def entries(recipe: Recipe, task: Task) -> list[Entry]:
 
 
 def everyone(task: Task) -> list[str]:
-    """Every built-in contender and network that answers the task with its default settings."""
+    """Names of the built-in contenders and networks that answer the task with their default settings."""
     simple = [name for name in names("contender") if name not in _ALL_BUT]
-    return [name for name in simple if task.name in find("contender", name).tasks] + list(names("network"))
+    return [name for name in simple if task.name in find("contender", name).tasks] + [
+        name for name in names("network") if name not in simple
+    ]
 
 
 def _expand(item: str | Mapping[str, Any], task: Task) -> list[dict[str, Any]]:
@@ -60,12 +62,14 @@ def _expand(item: str | Mapping[str, Any], task: Task) -> list[dict[str, Any]]:
         if item == "rule":
             return [_spec(name) for name in task.rules]
         if item == "all":
-            return [_spec(name) for name in everyone(task)]
+            both = [name for name in names("network") if name in names("contender")]
+            return [_spec(name) for name in everyone(task)] + [_network(name) for name in both]
         return [_spec(item)]
     rest = dict(item)
     label = rest.pop("as", None)
     if "network" in rest:
-        return [{"name": "network", "as": label or str(rest["network"]), "options": rest}]
+        network = str(rest["network"])
+        return [{"name": "network", "as": label or _network_label(network), "options": rest}]
     if len(rest) != 1:
         raise RecipeError(
             f"expected one contender with its options, got the keys {', '.join(map(str, rest))}.",
@@ -78,8 +82,16 @@ def _expand(item: str | Mapping[str, Any], task: Task) -> list[dict[str, Any]]:
 
 def _spec(name: str) -> dict[str, Any]:
     if name in names("network") and name not in names("contender"):  # "linear" is both; the simpler one is meant
-        return {"name": "network", "as": name, "options": {"network": name}}
+        return _network(name)
     return {"name": name, "as": name, "options": {}}
+
+
+def _network(name: str) -> dict[str, Any]:
+    return {"name": "network", "as": _network_label(name), "options": {"network": name}}
+
+
+def _network_label(name: str) -> str:
+    return f"{name}_network" if name in names("contender") else name
 
 
 def _entry(spec: Mapping[str, Any], position: int, task: Task) -> Entry:

@@ -10,7 +10,7 @@ from typing import Any
 import typer
 
 from deepwright import __version__
-from deepwright.cli import doing, learning, reading, using
+from deepwright.cli import doing, reading, using
 from deepwright.core.errors import DeepwrightError
 
 _UsageError = typer.BadParameter.__bases__[0]
@@ -29,7 +29,6 @@ app = typer.Typer(
 doing.add(app)
 reading.add(app)
 using.add(app)
-learning.add(app)
 
 
 def _version(value: bool) -> None:

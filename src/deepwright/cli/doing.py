@@ -127,8 +127,8 @@ def resume(run: RunArgument, json: Json = False, quiet: Quiet = False) -> None:
 
 
 def _show(made: Run, as_json: bool) -> None:
-    from deepwright.cli.showing import print_run, run_json
     from deepwright.cli.options import print_json
+    from deepwright.cli.showing import print_run, run_json
 
     if as_json:
         print_json(run_json(made))

@@ -1,0 +1,231 @@
+"""Ground: the data made ready: read, kinds, split, checks, the task and the encoding fitted on training rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from deepwright.core.encoding import Encoding
+from deepwright.core.errors import DataError, RecipeError, not_found
+from deepwright.core.find import find, names
+from deepwright.core.metric import Answers, Metric
+from deepwright.core.recipe import Recipe
+from deepwright.core.table import PARTS, Split, Table
+from deepwright.core.task import Task
+
+if TYPE_CHECKING:
+    import numpy as np
+    import polars as pl
+
+    from deepwright.api.book import Book
+    from deepwright.api.telling import Teller
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ground:
+    """What every contender stands on. Nothing in it was learned from validation or test rows."""
+
+    recipe: Recipe
+    table: Table
+    split: Split
+    task: Task
+    encoding: Encoding
+    columns: list[dict[str, Any]]
+    """One object a column, as in schema.json."""
+    checks: list[dict[str, Any]]
+    why_task: str
+
+    def rows(self, part: str) -> pl.DataFrame:
+        """The input columns and the target of "train", "valid" or "test"."""
+        return self._parts[part]
+
+    def groups(self, part: str) -> np.ndarray | None:
+        """A group id for each row of a part, where rows belong together."""
+        return None if self.split.groups is None else self.split.groups[getattr(self.split, part)]
+
+    def answers(self, predictions: pl.DataFrame, rows: pl.DataFrame) -> Answers:
+        """Predictions beside the truth of the same rows."""
+        return self.task.answers(predictions, rows.get_column(self.task.target))
+
+    @cached_property
+    def metric(self) -> Metric:
+        """The one that chooses."""
+        return self.metric_called(self.recipe.task.metric or self.task.metrics[0])
+
+    @cached_property
+    def metrics(self) -> tuple[str, ...]:
+        """Names of all that are reported, the primary one first."""
+        first = self.recipe.task.metric or self.task.metrics[0]
+        return (first, *(name for name in self.task.metrics if name != first))
+
+    def metric_called(self, name: str) -> Metric:
+        """A metric of the task by name; raises RecipeError where it does not fit, saying which do."""
+        if ":" not in name and name not in names("metric"):
+            raise not_found("metric", name, self.task.metrics, where="task.metric")
+        metric: Metric = find("metric", name)()
+        if self.task.name not in metric.tasks:
+            raise RecipeError(
+                f"{metric.title} does not fit {self.task.name}.",
+                where="task.metric",
+                remedy=f"Choose among: {', '.join(self.task.metrics)}.",
+            )
+        return metric
+
+    def stacked(self, part: str, predictions: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+        """Predictions of everyone, one below the other: contender, row, truth, and the task's columns."""
+        import polars as pl
+
+        rows = pl.Series("row", getattr(self.split, part), dtype=pl.Int64)
+        truth = self.rows(part).get_column(self.task.target).alias("truth")
+        frames = [
+            made.with_columns(pl.lit(label).alias("contender"), rows, truth).select(
+                "contender", "row", "truth", *made.columns
+            )
+            for label, made in predictions.items()
+        ]
+        return pl.concat(frames, how="diagonal_relaxed")
+
+    # ---------------------------------------------------------------- for the run folder
+    def facts(self) -> dict[str, Any]:
+        """The parts of run.json that are known before anyone learns."""
+        origin = self.table.origin
+        metric = self.metric
+        shown = {"name": metric.name, "title": metric.title, "greater_is_better": metric.greater_is_better}
+        return {
+            "data": {
+                "source": origin.source,
+                "format": origin.format,
+                "fingerprint": origin.fingerprint,
+                "rows": self.table.frame.height,
+                "columns": self.table.frame.width,
+                "notes": list(origin.notes),
+            },
+            "task": {
+                "name": self.task.name,
+                "target": self.task.target,
+                "why": self.why_task,
+                "metric": {**shown, "meaning": metric.meaning},
+                "why_metric": "said so in the recipe" if self.recipe.task.metric else self.task.why_metric,
+            },
+            "split": {"how": self.split.how, **{part: len(rows) for part, rows in self.split}},
+            "checks": self.checks,
+        }
+
+    def keep(self, book: Book) -> None:
+        """Write schema.json, encoders.safetensors, facts.json and split.parquet."""
+        import numpy as np
+        import polars as pl
+
+        from deepwright.prepare.facts import facts
+
+        origin = self.table.origin
+        book.keep_tensors("encoders.safetensors", self.encoding.arrays())
+        book.keep_json(
+            "schema.json",
+            {
+                "target": self.task.target,
+                "reading": dict(origin.reading),
+                "format": origin.format,
+                "columns": self.columns,
+                "task": {"name": self.task.name, "state": self.task.state()},
+                "encoding": self.encoding.state(),
+            },
+        )
+        kinds = {column["name"]: column["kind"] for column in self.columns}
+        book.keep_json("facts.json", facts(self.table, kinds))
+        rows = np.concatenate([rows for _, rows in self.split])
+        parts = np.repeat(np.array(PARTS), [len(rows) for _, rows in self.split])
+        book.keep_frame("split.parquet", pl.DataFrame({"row": rows, "part": parts}).sort("row"))
+
+    @cached_property
+    def _parts(self) -> dict[str, pl.DataFrame]:
+        wanted = [*self.encoding.columns, self.task.target]
+        frame = self.table.frame.select(wanted)
+        return {part: frame[rows] for part, rows in self.split}
+
+
+def read_data(recipe: Recipe, data: Any = None) -> Any:
+    """What the recipe's source stands for: the given frame, or the path or bundled name itself."""
+    if recipe.data.source != "frame":
+        return recipe.data.source
+    if data is None:
+        raise DataError(
+            "this recipe's data was a frame given in Python.",
+            where="data.source",
+            remedy="Give the same frame again: deepwright.run(recipe, data=frame).",
+        )
+    return data
+
+
+def make_ground(recipe: Recipe, source: Any, tell: Teller) -> Ground:
+    """Read and prepare; raises DataError or RecipeError before anything is learned or written."""
+    from deepwright.prepare.checks import check
+    from deepwright.prepare.encoding import fit_encoding
+    from deepwright.prepare.infer import infer_kinds
+    from deepwright.sources import open_table
+    from deepwright.tasks import choose_task
+
+    tell.progress("data", None, f"reading {source if isinstance(source, str) else 'the frame'}")
+    table = _thinned(open_table(source, query=recipe.data.query, reading=recipe.data.reading), recipe)
+    target = recipe.task.target
+    if target not in table.columns:
+        raise not_found("column", target, table.columns, where=f"{table.origin.source}, target")
+    views = infer_kinds(table.frame, recipe.data.kinds)
+    kind = views[target].kind
+    task_type, why_task = choose_task(kind, table.frame.get_column(target), recipe.task.name)
+    table, dealt = _deal(table, recipe, stratify=task_type.name == "classification")
+    train = table.frame[dealt.train]
+    task = task_type.fit(train.get_column(target), recipe.task.options)
+    kinds = {column: view.kind for column, view in views.items()}
+    fitted = fit_encoding(train, views, target, recipe.data, seed=recipe.seed)
+    checks = check(table, dealt, kinds, target, task.name)
+    _announce(table, dealt, task, why_task, recipe, tell)
+    ground = Ground(
+        recipe=recipe,
+        table=table,
+        split=dealt,
+        task=task,
+        encoding=fitted.encoding,
+        columns=fitted.columns,
+        checks=[found.to_dict() for found in checks if found.id not in recipe.allow],
+        why_task=why_task,
+    )
+    for found in ground.checks:
+        tell.line(f"  {found['severity']}: {found['message']} {found['remedy'] or ''}")
+    _ = ground.metric  # a metric that does not fit says so before anyone learns
+    return ground
+
+
+def _thinned(table: Table, recipe: Recipe) -> Table:
+    wanted = recipe.data.rows
+    if wanted is None or wanted >= len(table):
+        return table
+    sample = table.frame.sample(wanted, seed=recipe.data.split.seed, shuffle=False)
+    return Table(frame=sample, origin=table.origin)
+
+
+def _deal(table: Table, recipe: Recipe, *, stratify: bool) -> tuple[Table, Split]:
+    from deepwright.prepare.splits import split, split_files
+    from deepwright.sources import open_table
+
+    plan, target = recipe.data.split, recipe.task.target
+    if plan.by != "files":
+        return table, split(table, target, plan, stratify=stratify)
+    files = {"valid": plan.valid_source, "test": plan.test_source}
+    reading = dict(table.origin.reading)
+    given = {part: open_table(path, reading=reading) for part, path in files.items() if path}
+    return split_files(table, target, plan, given, stratify=stratify)
+
+
+def _announce(table: Table, dealt: Split, task: Task, why: str, recipe: Recipe, tell: Teller) -> None:
+    from deepwright import __version__
+
+    tell.clear()
+    tell.line(f"Deepwright {__version__} · {table.origin.source}: {len(table):,} rows, {len(table.columns)} columns")
+    for note in table.origin.notes:
+        tell.line(f"  {note}")
+    tell.line(f"Task: {task.name} of '{task.target}' ({why}; another with --task)")
+    tell.line(f"Metric: {recipe.task.metric or task.why_metric}")
+    tell.line(f"Split: {dealt.how}")
