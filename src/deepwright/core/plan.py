@@ -9,6 +9,21 @@ from pydantic import Field, model_validator
 from deepwright.core.config import Config, Seconds
 
 
+class PartPlan(Config):
+    """What one part of a learner does differently; None: as the plan says."""
+
+    optimizer: str | None = None
+    """Its optimizer."""
+    lr: float | None = Field(default=None, gt=0)
+    """Its learning rate, the peak of the schedule."""
+    momentum: float | None = Field(default=None, ge=0, lt=1)
+    """SGD and RMSprop: share of the last step kept, 0 to 1."""
+    betas: tuple[float, float] | None = None
+    """Adam family: decay of the first and second moment, each 0 to 1."""
+    weight_decay: float | None = Field(default=None, ge=0)
+    """L2 pull towards zero on its weight matrices."""
+
+
 class Plan(Config):
     """How to train. Training ends at the first of `epochs`, `steps` and `time` that is reached."""
 
@@ -83,8 +98,16 @@ class Plan(Config):
     halt_after: int = Field(default=20, ge=1)
     """Steps in a row whose loss or gradient is not finite before training stops; none of them touches the weights."""
 
+    parts: dict[str, PartPlan] = {}
+    """Part of the learner → what is different for it: {critic: {lr: 4e-4}}; parts not named follow the plan."""
+
     @model_validator(mode="after")
     def _ends(self) -> Self:
         if self.epochs is None and self.steps is None and self.time is None:
             raise ValueError("training needs an end: give epochs, steps or time")
         return self
+
+    def for_part(self, name: str) -> Plan:
+        """The plan as it holds for one part of a learner."""
+        own = self.parts.get(name)
+        return self.model_copy(update=own.model_dump(exclude_none=True)) if own else self

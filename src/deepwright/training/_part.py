@@ -1,0 +1,96 @@
+"""Part: the weights of a learner that one kind of move follows, with their optimizer and their moving average."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from operator import attrgetter
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from deepwright.core.errors import RunError, TrainingError
+from deepwright.core.plan import Plan
+from deepwright.training.optimizers import Optimizer, build
+
+
+class Part:
+    """What an attribute of the learner holds that can be trained; frozen parameters are left out."""
+
+    def __init__(self, learner: nn.Module, name: str, plan: Plan) -> None:
+        self.name = name
+        self.plan = plan.for_part(name)
+        trained = _trained(learner, name)
+        self.names = list(trained)
+        self.parameters = list(trained.values())
+        self.optimizer: Optimizer = build(self.plan.optimizer, self.parameters, self.plan)
+        self._matrices = [i for i, parameter in enumerate(self.parameters) if parameter.ndim >= 2]
+        self._average = [p.detach().clone() for p in self.parameters] if plan.ema else []
+
+    def clear(self) -> None:
+        """Forget the gradients."""
+        for parameter in self.parameters:
+            parameter.grad = None
+
+    def gradients(self) -> list[Tensor | None]:
+        """Of the whole objective: the loss and, where the plan has one, the L1 penalty of the weight matrices."""
+        gradients = [parameter.grad for parameter in self.parameters]
+        if self.plan.l1:
+            for i in self._matrices:
+                gradient = gradients[i]
+                if gradient is not None:
+                    gradient.add_(self.parameters[i].detach().sign(), alpha=self.plan.l1)
+        return gradients
+
+    def after_step(self) -> None:
+        """Enforce the largest norm of a unit's incoming weights; let the moving average follow."""
+        if self.plan.max_norm is not None:
+            for i in self._matrices:
+                self.parameters[i].data.renorm_(2, 0, self.plan.max_norm)
+        if self._average and self.plan.ema:
+            torch._foreach_lerp_(self._average, self.parameters, 1.0 - self.plan.ema)
+
+    def exchange(self) -> None:
+        """Weights and their moving average change places; a second call puts them back."""
+        for parameter, average in zip(self.parameters, self._average, strict=False):
+            kept = parameter.detach().clone()
+            parameter.data.copy_(average)
+            average.copy_(kept)
+
+    def state(self) -> dict[str, Any]:
+        """Optimizer and moving average; the weights are the learner's."""
+        average = {name: tensor.clone() for name, tensor in zip(self.names, self._average, strict=False)}
+        return {"optimizer": self.optimizer.state(), "average": average}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take over what `state` gave; raises RunError when it belongs to other weights."""
+        self.optimizer.restore(state["optimizer"])
+        if self._average and self.names != list(state["average"]):
+            raise RunError(f"the checkpoint's moving average of '{self.name}' belongs to other weights.")
+        for average, name in zip(self._average, self.names, strict=False):
+            average.copy_(state["average"][name])
+
+
+def _trained(learner: nn.Module, name: str) -> dict[str, nn.Parameter]:
+    """Name → parameter that asks for a gradient."""
+    try:
+        held = attrgetter(name)(learner)
+    except AttributeError as error:
+        raise TrainingError(
+            f"the learner yields a move for '{name}', but has no such attribute.",
+            remedy=f"Its parts are: {', '.join(key for key, _ in learner.named_children())}.",
+        ) from error
+    named = {name: held} if isinstance(held, nn.Parameter) else dict(held.named_parameters())
+    trained = {key: parameter for key, parameter in named.items() if parameter.requires_grad}
+    if not trained:
+        raise TrainingError(f"the part '{name}' has no parameters that may be trained.")
+    return trained
+
+
+def norm_of(tensors: Sequence[Tensor | None]) -> Tensor:
+    """() norm of all of them together."""
+    there = [tensor for tensor in tensors if tensor is not None]
+    if not there:
+        raise TrainingError("the loss does not depend on the weights it is to move.")
+    lengths = torch._foreach_norm(there)
+    return torch.linalg.vector_norm(torch.stack(lengths))
