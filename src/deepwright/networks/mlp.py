@@ -14,6 +14,7 @@ from pydantic import Field as Limits
 from torch import Tensor, nn
 
 from deepwright.blocks.activations import activation
+from deepwright.blocks.dropout import Dropout
 from deepwright.blocks.initialisers import initialise, matched
 from deepwright.blocks.inputs import TABLE_FORMS, TableInput
 from deepwright.blocks.network import Batch, Network, Published
@@ -61,7 +62,7 @@ class MLP(Network):
         width = self.inputs.width
         for hidden in config.widths:
             layers += [nn.Linear(width, hidden, bias=config.bias), norm(config.norm, hidden)]
-            layers += [activation(config.activation), nn.Dropout(config.dropout)]
+            layers += [activation(config.activation), Dropout(config.dropout)]
             width = hidden
         self.body = nn.Sequential(*layers)
         self.output = nn.Linear(width, outputs, bias=config.bias)

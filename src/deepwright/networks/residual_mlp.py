@@ -15,6 +15,7 @@ from pydantic import Field as Limits
 from torch import Tensor, nn
 
 from deepwright.blocks.activations import activation
+from deepwright.blocks.dropout import Dropout
 from deepwright.blocks.inputs import TABLE_FORMS, TableInput
 from deepwright.blocks.network import Batch, Network, Published
 from deepwright.blocks.norms import norm
@@ -88,9 +89,9 @@ class _Block(nn.Module):
         self.norm = norm(config.norm, config.width)
         self.widen = nn.Linear(config.width, inner)
         self.activation = activation(config.activation)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.narrow = nn.Linear(inner, config.width)
-        self.residual_dropout = nn.Dropout(config.residual_dropout)
+        self.residual_dropout = Dropout(config.residual_dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.widen(self.norm(x))  # (B, I)

@@ -18,6 +18,7 @@ from pydantic import Field as Limits
 from torch import Tensor, nn
 
 from deepwright.blocks.activations import activation
+from deepwright.blocks.dropout import Dropout
 from deepwright.blocks.ensemble import BatchEnsembleLinear, SeparateLinear
 from deepwright.blocks.inputs import TABLE_FORMS, TableInput
 from deepwright.blocks.network import Batch, Network, Published
@@ -71,7 +72,7 @@ class TabM(Network):
         self.layers = nn.ModuleList(
             BatchEnsembleLinear(before, after, config.members) for before, after in itertools.pairwise(widths)
         )
-        self.between = nn.Sequential(activation(config.activation), nn.Dropout(config.dropout))
+        self.between = nn.Sequential(activation(config.activation), Dropout(config.dropout))
         self.output = SeparateLinear(config.width, outputs, config.members)
         self._set_apart(config)
 
