@@ -16,6 +16,7 @@ _LARGE = 200_000
 """Parameters from which on more than one CPU thread pays; below, threads cost more than they bring."""
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 def choose_device(name: str) -> torch.device:
@@ -42,7 +43,7 @@ def choose_threads(plan: Plan, learner: nn.Module) -> int:
     return 1 if sum(p.numel() for p in learner.parameters()) < _LARGE else torch.get_num_threads()
 
 
-def in_precision(plan: Plan, device: torch.device, function: Callable[[T], object]) -> Callable[[T], object]:
+def in_precision(plan: Plan, device: torch.device, function: Callable[[T], R]) -> Callable[[T], R]:
     """`function`, with its forward passes in the plan's precision."""
     lower = plan.precision == "bfloat16" or (
         plan.precision == "auto" and device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
@@ -50,7 +51,7 @@ def in_precision(plan: Plan, device: torch.device, function: Callable[[T], objec
     if not lower:
         return function
 
-    def lowered(argument: T) -> object:
+    def lowered(argument: T) -> R:
         with torch.autocast(device.type, torch.bfloat16):
             return function(argument)
 

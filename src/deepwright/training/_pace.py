@@ -66,7 +66,7 @@ class Pace:
         return self._factor(self.plan, At(self.progress(), epoch, drops))
 
     def ended(self) -> str | None:
-        """Which of the plan's ends is reached; a budget of time leaves room for the caller's turn at the last report."""
+        """Which of the plan's ends is reached; a budget of time leaves room for the caller's turn after it."""
         plan = self.plan
         if plan.epochs and self.per_epoch and self.batches >= plan.epochs * self.per_epoch:
             return "epochs"

@@ -22,7 +22,7 @@ class Part:
         self.plan = plan.for_part(name)
         trained = _trained(learner, name)
         self.names = list(trained)
-        self.parameters = list(trained.values())
+        self.parameters: list[Tensor] = list(trained.values())
         self.optimizer: Optimizer = build(self.plan.optimizer, self.parameters, self.plan)
         self._matrices = [i for i, parameter in enumerate(self.parameters) if parameter.ndim >= 2]
         self._average = [p.detach().clone() for p in self.parameters] if plan.ema else []

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from deepwright.core.errors import RecipeError, RunError, not_found
 from deepwright.core.plan import Plan
+from deepwright.training._weights import copied
 
 Gradients = Sequence[Tensor | None]
 
@@ -209,7 +210,7 @@ class Adam(_Kernel):
 
     masks = True
     buffers = ("mean", "square")
-    kernel = staticmethod(torch._fused_adam_)
+    kernel: Any = staticmethod(torch._fused_adam_)
 
     def apply(self, chosen: _Chosen, lr: float, decay: float, scale: Tensor | None, bad: Tensor | None) -> None:
         beta1, beta2 = self.plan.betas or (0.9, 0.999)
@@ -223,7 +224,7 @@ class Adam(_Kernel):
 class AdamW(Adam):
     """AdamW (Loshchilov & Hutter 2019); weight decay is apart from the gradient."""
 
-    kernel = staticmethod(torch._fused_adamw_)
+    kernel: Any = staticmethod(torch._fused_adamw_)
 
 
 class Classic(Optimizer):
@@ -260,9 +261,7 @@ class Classic(Optimizer):
 
     def state(self) -> dict[str, Any]:
         state = self._optimizer.state_dict()["state"]
-        return {
-            str(i): {n: v.clone() if isinstance(v, Tensor) else v for n, v in own.items()} for i, own in state.items()
-        }
+        return {str(i): copied(own) for i, own in state.items()}
 
     def restore(self, state: dict[str, Any]) -> None:
         whole = self._optimizer.state_dict()
