@@ -60,6 +60,14 @@ class Model(ABC):
     def explain(self) -> str:
         """What the model is, in one or two sentences for people (a rule's own words, a network's size)."""
 
+    def importances(self) -> dict[str, float] | None:
+        """Input column → its share in what the model does (sums to 1), where the model itself knows; else None."""
+        return None
+
+    def explain_rows(self, frame: pl.DataFrame) -> list[str] | None:
+        """Why each row got its prediction (which rule fired, on which values), where the model can say; else None."""
+        return None
+
     def history(self) -> dict[str, Any] | None:
         """How a network was trained, the `deep` object of scores.json in docs/run-folder.md; None for others."""
         return None

@@ -1,0 +1,92 @@
+"""Choosing a setting by cross-validation on training rows, and how many rows a time budget allows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import numpy as np
+
+from deepwright.contenders._lesson import sample
+
+T = TypeVar("T")
+Rows = np.ndarray
+Values = Callable[[Rows], np.ndarray]
+"""Row numbers → (B, K) values, as `Lesson.y` has them."""
+
+_ROWS = 5_000
+"""Rows that choose a setting: more cost time and hardly change the choice."""
+_PILOT = 2_000
+
+
+class Clock:
+    """Seconds since it was made, against a budget that may be None (no limit)."""
+
+    def __init__(self, seconds: float | None) -> None:
+        self._ends = None if seconds is None else time.monotonic() + seconds
+        self._seconds = seconds
+
+    @property
+    def left(self) -> float | None:
+        """Seconds left, never below zero; None: no limit."""
+        return None if self._ends is None else max(0.0, self._ends - time.monotonic())
+
+    def spent(self, share: float) -> bool:
+        """Whether more than this share of the budget is used."""
+        return self._seconds is not None and (self.left or 0.0) <= self._seconds * (1.0 - share)
+
+
+def by_folds(
+    candidates: Sequence[T], fit: Callable[[T, Rows], Values], y: np.ndarray, seed: int, clock: Clock, most: int = _ROWS
+) -> T:
+    """The candidate with the smallest mean squared error of its values (for probabilities: the Brier score).
+
+    Folds over at most `most` rows; candidates stand in order of preference and win ties. Those for which no time is
+    left (more than half the budget is used) are not tried.
+    """
+    if len(candidates) == 1:
+        return candidates[0]
+    rows = sample(y, most, seed)
+    folds = _folds(y[rows], 5 if len(rows) <= 1_000 else 3, seed)
+    best, least = candidates[0], np.inf
+    for candidate in candidates:
+        error = 0.0
+        for held in folds:
+            values = fit(candidate, rows[~held])(rows[held])
+            error += float(((values - y[rows[held]]) ** 2).sum())
+        if error < least * (1 - 1e-9):
+            best, least = candidate, error
+        if clock.spent(0.5):
+            break
+    return best
+
+
+def affordable(y: np.ndarray, fit: Callable[[Rows], object], clock: Clock, seed: int, power: float = 1.0) -> Rows:
+    """The rows that one more `fit` can take in 70 % of the time left: all of them, or a sample.
+
+    A pilot fit on 2,000 rows is timed; the cost is taken to grow with the number of rows to this power.
+    """
+    if clock.left is None or len(y) <= _PILOT:
+        return np.arange(len(y))
+    pilot = sample(y, _PILOT, seed)
+    started = time.monotonic()
+    fit(pilot)
+    cost = max(time.monotonic() - started, 1e-3)
+    times = max(1.0, (0.7 * (clock.left or 0.0) / cost) ** (1.0 / power))
+    return sample(y, min(len(y), int(times * len(pilot))), seed)
+
+
+def shortened(used: int, rows: int) -> str:
+    """What to say when only some rows could be used; empty when all were."""
+    return f" Fitted on {used:,} of {rows:,} training rows, to stay within the time." if used < rows else ""
+
+
+def _folds(y: np.ndarray, count: int, seed: int) -> list[np.ndarray]:
+    """(n,) bool for each fold: rows dealt in turn, class by class, so that every fold sees every class it can."""
+    order = np.random.default_rng(seed).permutation(len(y))
+    if y.shape[1] > 1:
+        order = order[np.argsort(y[order].argmax(axis=1), kind="stable")]
+    dealt = np.empty(len(y), dtype=np.int64)
+    dealt[order] = np.arange(len(y)) % min(count, max(2, len(y)))
+    return [dealt == fold for fold in range(min(count, max(2, len(y))))]
