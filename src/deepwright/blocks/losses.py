@@ -8,8 +8,8 @@ probabilities, so a confident mistake costs a large number and never infinity (s
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
@@ -84,40 +84,60 @@ def cross_entropy(
     return total / (target if class_weights is None else target * class_weights).sum()
 
 
-class Hierarchical:
+def hierarchical(classes: Sequence[str]) -> Callable[..., Tensor]:
     """Cross-entropy on every level of a tree of classes, so that distant mistakes cost more.
 
     loss = (1 / L) Σ_levels -log P(node of the truth on that level), where a node's probability is the sum over the
     classes below it. Calling a dog a cat is wrong on the last level only, calling it a car is wrong on all of them.
     With labels that are no paths there is one level, and the loss is plain cross-entropy. (After the level-wise losses
     of Bertinetto et al. 2020, Making Better Mistakes, with equal weights.)
+
+    Gives a loss with the arguments of `cross_entropy`; class weights weigh rows by the class of their target.
     """
+    codes = level_codes(classes)  # (K, L)
+    levels = [_Level(torch.as_tensor(codes[:, level]), *_members(codes[:, level])) for level in range(codes.shape[1])]
 
-    def __init__(self, classes: Sequence[str]) -> None:
-        self._levels = [_members(codes) for codes in level_codes(classes).T]
-        self._codes = torch.as_tensor(level_codes(classes))  # (K, L)
-
-    def __call__(
-        self, output: Tensor, target: Tensor, class_weights: Tensor | None = None, label_smoothing: float = 0.0
+    def loss(
+        output: Tensor, target: Tensor, class_weights: Tensor | None = None, label_smoothing: float = 0.0
     ) -> Tensor:
-        """Arguments as `cross_entropy`; class weights weigh rows by the class of their target."""
         logits, target = _rows(output, target)  # (N, K), (N,) or (N, K)
-        classes = logits.shape[1]
-        if not target.is_floating_point():
-            known = (target >= 0).to(logits.dtype)[:, None]
-            target = functional.one_hot(target.clamp_min(0), classes).to(logits.dtype) * known
-        weights = (target if class_weights is None else target * class_weights).sum(dim=1)  # (N,)
-        mass = target.sum(dim=1, keepdim=True)
-        target = (1 - label_smoothing) * target + label_smoothing / classes * mass  # (N, K)
+        wanted = target if target.is_floating_point() else _one_hot(target, logits)  # (N, K)
+        weights = (wanted if class_weights is None else wanted * class_weights).sum(dim=1)  # (N,)
+        mass = wanted.sum(dim=1)  # (N,), 0 for a class that training never showed
+        wanted = (1 - label_smoothing) * wanted + label_smoothing / logits.shape[1] * mass[:, None]
         log_p = functional.log_softmax(logits, dim=1)
-        terms = torch.zeros_like(weights)
-        for codes, members, padding in zip(self._codes.T, *zip(*self._levels, strict=True), strict=True):
-            codes, members, padding = (part.to(logits.device) for part in (codes, members, padding))
-            log_nodes = (log_p[:, members] + padding).logsumexp(dim=2)  # (N, G)
-            nodes = torch.zeros_like(log_nodes).index_add_(1, codes, target)  # (N, G)
-            terms = terms - (nodes * log_nodes).sum(dim=1)
-        share = weights / mass.squeeze(1).clamp_min(torch.finfo(logits.dtype).tiny)
-        return (terms * share).sum() / (len(self._levels) * weights.sum())
+        terms = torch.stack([level.cost(log_p, wanted) for level in levels]).mean(dim=0)  # (N,)
+        return (terms * weights / mass.clamp_min(torch.finfo(logits.dtype).tiny)).sum() / weights.sum()
+
+    return loss
+
+
+class _Level(NamedTuple):
+    """One level of a tree: each class's node (K,), the classes below each node (G, S), and -inf where padded."""
+
+    codes: Tensor
+    members: Tensor
+    padding: Tensor
+
+    def cost(self, log_p: Tensor, wanted: Tensor) -> Tensor:
+        """(N,) cross-entropy between nodes, from log-probabilities (N, K) and targets (N, K) of classes."""
+        codes, members, padding = (part.to(log_p.device) for part in self)
+        log_nodes = (log_p[:, members] + padding.to(log_p.dtype)).logsumexp(dim=2)  # (N, G)
+        nodes = torch.zeros_like(log_nodes).index_add_(1, codes, wanted)  # (N, G)
+        return -(nodes * log_nodes).sum(dim=1)
+
+
+def with_weights(function: Callable[[Tensor, Tensor, Tensor], Tensor], weights: Tensor) -> Loss:
+    """`function(output, target, weights)` as a loss; the weights cross to the outputs' device once."""
+    there: dict[tuple[torch.device, torch.dtype], Tensor] = {}
+
+    def loss(output: Tensor, target: Tensor) -> Tensor:
+        place = (output.device, output.dtype)
+        if place not in there:
+            there[place] = weights.to(device=output.device, dtype=output.dtype)
+        return function(output, target, there[place])
+
+    return loss
 
 
 def custom(path: str) -> Loss:
@@ -150,14 +170,21 @@ def custom(path: str) -> Loss:
     return loss
 
 
+LOSSES: dict[str, Callable[..., object]] = {
+    "mse": mse,
+    "mae": mae,
+    "rmse": rmse,
+    "huber": huber,
+    "cross_entropy": cross_entropy,
+    "binary_cross_entropy": binary_cross_entropy,
+    "hierarchical": hierarchical,
+}
+"""Names that `task.options.loss` knows; `hierarchical` is given the classes first."""
+
 _FITS = {
-    "mse": ("regression",),
-    "mae": ("regression",),
-    "rmse": ("regression",),
-    "huber": ("regression",),
-    "cross_entropy": ("classification",),
-    "hierarchical": ("classification",),
-    "binary_cross_entropy": ("classification", "tagging"),
+    "regression": ("mse", "mae", "rmse", "huber"),
+    "classification": ("cross_entropy", "hierarchical", "binary_cross_entropy"),
+    "tagging": ("binary_cross_entropy",),
 }
 _WHY = {
     "regression": "a number is missed by a distance, not by a wrong class",
@@ -168,16 +195,16 @@ _WHY = {
 
 def loss_names(task: str) -> list[str]:
     """Names of the losses that fit a task, the default first."""
-    return [name for name, tasks in _FITS.items() if task in tasks]
+    return list(_FITS[task])
 
 
 def check_loss(name: str, task: str, *, where: str = "task.options.loss") -> None:
     """Raise RecipeError, with the reason and the names that fit, when a built-in loss does not fit the task."""
     if ":" in name:
         return
-    if name not in _FITS:
+    if name not in LOSSES:
         raise not_found("loss", name, loss_names(task), where=where)
-    if task not in _FITS[name]:
+    if name not in _FITS[task]:
         raise RecipeError(
             f"the loss '{name}' does not fit {task}: {_WHY[task]}.",
             where=where,
@@ -206,7 +233,13 @@ def _rows(output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     return output.flatten(0, 1), target.repeat_interleave(members, dim=0)
 
 
-def _members(codes: Sequence[int]) -> tuple[Tensor, Tensor]:
+def _one_hot(target: Tensor, logits: Tensor) -> Tensor:
+    """(N,) codes → (N, K), all zero for code -1."""
+    known = (target >= 0).to(logits.dtype)[:, None]
+    return functional.one_hot(target.clamp_min(0), logits.shape[1]).to(logits.dtype) * known
+
+
+def _members(codes: Iterable[int]) -> tuple[Tensor, Tensor]:
     """For one level: (G, S) classes below each node, padded, and (G, S) 0 where real, -inf where padding."""
     groups: dict[int, list[int]] = {}
     for label, node in enumerate(codes):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -138,23 +138,16 @@ class Classification(Task):
 
         from deepwright.blocks import losses
 
-        options = self.fitted.options
+        options, weights = self.fitted.options, self.class_weights
         name = options.loss or ("hierarchical" if self.hierarchical else "cross_entropy")
         if ":" in name:
             return losses.custom(name)
-        function = losses.Hierarchical(self.classes) if name == "hierarchical" else losses.cross_entropy
-        weights = self.class_weights
+        # Two classes: binary cross-entropy of one logit is cross-entropy of two, so both names mean the same here.
+        function = losses.hierarchical(self.classes) if name == "hierarchical" else losses.cross_entropy
+        function = partial(function, label_smoothing=options.label_smoothing)
         if weights is None:
-            return lambda output, target: function(output, target, label_smoothing=options.label_smoothing)
-        stored = torch.as_tensor(weights, dtype=torch.float32)
-        on: dict[torch.device, Tensor] = {}  # crosses to a device once, not in every step
-
-        def weighted(output: Tensor, target: Tensor) -> Tensor:
-            if output.device not in on:
-                on[output.device] = stored.to(output.device)
-            return function(output, target, on[output.device].to(output.dtype), options.label_smoothing)
-
-        return weighted
+            return function
+        return losses.with_weights(function, torch.as_tensor(weights, dtype=torch.float32))
 
     @property
     def class_weights(self) -> np.ndarray | None:
@@ -272,6 +265,12 @@ def _check_classes(counts: Mapping[str, int], column: str) -> None:
 
 
 def _check_options(options: _Options, counts: Mapping[str, int]) -> None:
+    if ":" in (options.loss or "") and (options.class_weights is not None or options.label_smoothing):
+        raise RecipeError(
+            f"the loss '{options.loss}' is your own and is given outputs and targets only.",
+            where="task.options",
+            remedy="Leave class_weights and label_smoothing out, and do it in your function.",
+        )
     if isinstance(options.class_weights, dict):
         for label, weight in options.class_weights.items():
             if label not in counts:

@@ -12,7 +12,7 @@ import polars as pl
 from pydantic import Field
 
 from deepwright.core.config import Config
-from deepwright.core.errors import DataError
+from deepwright.core.errors import DataError, RecipeError
 from deepwright.core.metric import Answers
 from deepwright.core.task import Task
 from deepwright.tasks._options import read_options, read_state
@@ -62,7 +62,7 @@ class Regression(Task):
         if kind != "number" or not (target.dtype.is_numeric() or target.dtype.is_decimal()):
             return None
         known = target.cast(pl.Float64).drop_nulls().drop_nans()
-        return f"column '{target.name}' holds {known.n_unique():,} distinct numbers in {len(known):,} rows"
+        return f"{known.n_unique():,} distinct numbers in {len(known):,} rows of column '{target.name}'"
 
     @classmethod
     def fit(cls, target: pl.Series, options: Mapping[str, Any]) -> Self:
@@ -71,6 +71,10 @@ class Regression(Task):
 
         chosen = read_options(_Options, options, cls.name)
         check_loss(chosen.loss, cls.name)
+        if "huber_delta" in options and chosen.loss != "huber":
+            raise RecipeError(
+                f"huber_delta has no meaning for loss={chosen.loss}.", where="task.options", remedy="Say loss=huber."
+            )
         values = _numbers(target.drop_nulls().drop_nans() if target.dtype.is_float() else target.drop_nulls())
         if not len(values):
             raise DataError("expected numbers to learn from, every target is missing.", where=f"column '{target.name}'")
