@@ -1,0 +1,97 @@
+"""What several kinds need: values as plain numbers or texts, and states that are refused when damaged."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, TypeVar
+
+import numpy as np
+import polars as pl
+from pydantic import ValidationError
+
+from deepwright.core.config import Config
+from deepwright.core.errors import RunError
+
+State = TypeVar("State", bound=Config)
+
+BLANK = r"^\s*$"
+"""A text without anything to read; counts as missing wherever texts are read."""
+
+_IDENTIFIER_WORD = re.compile(
+    r"(^|[_\W])(ids?|uuid|guid|key|index|idx|rowid|rownames|instant|serial|nr|no)$|^unnamed", re.I
+)
+_IDENTIFIER_CAMEL = re.compile(r"[a-z](Id|ID|Key|Index|Nr)$")
+
+NUMBER_FRACTION = 0.95
+"""Share of a text column's values that must read as numbers for it to count as a number column."""
+
+
+def says_identifier(name: str) -> bool:
+    """Does the column's name say that it identifies rows or things: "customer_id", "PassengerId", "index"?"""
+    return not name.strip() or any(pattern.search(name) for pattern in (_IDENTIFIER_WORD, _IDENTIFIER_CAMEL))
+
+
+def is_blank(column: pl.Series) -> pl.Series:
+    """(B,) bool: missing, NaN, or a text of nothing but white space."""
+    missing = column.is_null()
+    if column.dtype.is_float():
+        missing = missing | column.is_nan().fill_null(False)
+    elif column.dtype == pl.String:
+        missing = missing | column.str.contains(BLANK).fill_null(False)
+    return missing
+
+
+def floats(column: pl.Series) -> np.ndarray:
+    """(B,) float64; NaN where missing or where a text is no number. Values that cannot be numbers are all NaN.
+
+    Without missing values and in float64 already, this is a view of the column, not a copy.
+    """
+    dtype = column.dtype
+    if dtype == pl.String:
+        column = column.str.strip_chars().cast(pl.Float64, strict=False)
+    elif dtype == pl.Duration:
+        column = column.dt.total_microseconds().cast(pl.Float64) / 1e6
+    elif dtype != pl.Float64:
+        numeric = dtype.is_numeric() or dtype == pl.Boolean
+        column = column.cast(pl.Float64) if numeric else pl.Series(column.name, [None] * len(column), dtype=pl.Float64)
+    return column.to_numpy()
+
+
+def texts(column: pl.Series) -> pl.Series:
+    """The column as texts that do not depend on how a file was read: 3, 3.0 and "3" are "3"; true and "True" differ."""
+    dtype = column.dtype
+    if dtype == pl.String:
+        return column
+    if dtype.is_float():
+        whole = column.is_finite() & (column == column.round()) & (column.abs() < 2**53)
+        as_integers = column.set(~whole.fill_null(False), None).cast(pl.Int64).cast(pl.String)
+        as_floats = column.fill_nan(None).cast(pl.String)
+        return as_integers.zip_with(whole.fill_null(False), as_floats)
+    if dtype in (pl.List, pl.Array, pl.Struct, pl.Object, pl.Binary):
+        return pl.Series(column.name, [None if value is None else str(value) for value in column], dtype=pl.String)
+    return column.cast(pl.String)
+
+
+def read_state(model: type[State], state: dict[str, Any], kind: str) -> State:
+    """The typed state of an encoder; RunError where keys are missing, unknown or of another type."""
+    try:
+        return model.model_validate(state)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise RunError(
+            f"the stored {kind} encoder is damaged: {key}: {first['msg']}.",
+            where="schema.json",
+            remedy="Restore the run folder, or fit again.",
+        ) from None
+
+
+def shorten(values: list[str], most: int = 6, width: int = 24) -> str:
+    """The first few values for people: "Adelie, Chinstrap, Gentoo", "a, b, c, … (12 in all)"."""
+    shown = [value if len(value) <= width else value[: width - 1] + "…" for value in values[:most]]
+    return ", ".join(shown) + (f", … ({len(values)} in all)" if len(values) > most else "")
+
+
+def count(number: int, noun: str, plural: str | None = None) -> str:
+    """ "1 value", "1,234 values"."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"

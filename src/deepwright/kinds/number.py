@@ -1,0 +1,296 @@
+"""Numbers: scaled, with an indicator where training had missing values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import polars as pl
+
+from deepwright.core.config import Config
+from deepwright.core.errors import DataError, RecipeError, RunError
+from deepwright.core.fields import Field
+from deepwright.core.kind import NO_OPTIONS, Encoder, Guess, Kind
+from deepwright.kinds._shared import NUMBER_FRACTION, count, floats, is_blank, read_state
+
+SCALES = ("standard", "quantile", "minmax", "none")
+_QUANTILES = 1000
+_QUANTILE_ROWS = 100_000
+_BLOCK = 16_384
+_TAIL = 5.199337582605575
+"""The largest normal score that quantile scaling gives: that of the probability 1 - 1e-7."""
+_LIMIT = 3e38
+"""Just inside float32."""
+
+
+class Number(Kind):
+    """Measurements and counts. Infinite values and texts that are no number count as missing.
+
+    For networks: scaled (standard: mean 0, variance 1; quantile: to a normal distribution; minmax: training range to
+    0 … 1; none), then clipped to the training range widened by its own width on both sides, so that one wild
+    value cannot throw a network. Missing: the training mean, and a field "NAME.missing" where training had any.
+    For classical models: as it is, NaN where missing.
+    """
+
+    name = "number"
+
+    @classmethod
+    def example(cls) -> pl.Series:
+        values = [
+            3.5,
+            -1.25,
+            0.0,
+            12.75,
+            8.5,
+            None,
+            2.0,
+            7.125,
+            -3.0,
+            5.5,
+            4.25,
+            9.75,
+            1.5,
+            6.0,
+            10.25,
+            None,
+            -0.5,
+            2.75,
+        ]
+        return pl.Series("size", values)
+
+    def recognise(self, column: pl.Series) -> Guess:
+        rows = len(column) - int(is_blank(column).sum())
+        dtype = column.dtype
+        if rows == 0:
+            sure = 0.3 if dtype.is_numeric() else 0.0
+            return Guess(confidence=sure, reason="no value at all")
+        if dtype == pl.String:
+            return _guess_text(column, rows)
+        if dtype == pl.Duration:
+            return Guess(confidence=0.9, reason=f"{count(rows, 'duration')}, read as seconds")
+        if not dtype.is_numeric():
+            return Guess(confidence=0.0, reason=f"values of type {dtype}")
+        distinct = column.n_unique() - int(column.has_nulls())
+        low, high = float(column.min()), float(column.max())  # type: ignore[arg-type]
+        what = "decimal" if dtype.is_float() else "whole"
+        reason = f"{what} numbers from {low:g} to {high:g}, {distinct:,} distinct in {count(rows, 'row')}"
+        return Guess(confidence=0.8 if distinct > 2 else 0.6, reason=reason)
+
+    def fit(self, column: pl.Series, *, seed: int = 0, options: Mapping[str, Any] = NO_OPTIONS) -> Encoder:
+        scale = options.get("scale", "standard")
+        if scale not in SCALES:
+            raise RecipeError(
+                f"there is no scale '{scale}'.", where="data.scale", remedy=f"Use one of: {', '.join(SCALES)}."
+            )
+        if len(column) == 0:
+            raise DataError("a number column needs at least one training row.", where=f"column '{column.name}'")
+        values = floats(column)
+        facts = moments(values)
+        infinite, not_numbers = (0, 0) if facts.count == len(values) else _unusable(column, values)
+        center, spread = _center_and_spread(scale, facts)
+        state = NumberState(
+            column=column.name,
+            scale=scale,
+            center=center,
+            spread=spread,
+            minimum=facts.minimum,
+            maximum=facts.maximum,
+            mean=facts.mean,
+            sd=facts.sd,
+            missing=len(values) - facts.count,
+            infinite=infinite,
+            not_numbers=not_numbers,
+        )
+        return NumberEncoder(state, _quantiles(values, seed) if scale == "quantile" and facts.count else None)
+
+    def load(self, state: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Encoder:
+        known = read_state(NumberState, state, self.name)
+        grid = arrays.get("quantiles")
+        if known.scale == "quantile" and grid is not None:
+            if grid.ndim != 1 or not len(grid) or not np.isfinite(grid).all() or (np.diff(grid) < 0).any():
+                raise RunError("the stored quantiles are damaged.", where=f"column '{known.column}'")
+            grid = grid.astype(np.float64)
+        return NumberEncoder(known, grid)
+
+
+class NumberState(Config):
+    """What a number column learned from the training rows."""
+
+    column: str
+    scale: Literal["standard", "quantile", "minmax", "none"]
+    center: float
+    """Taken away before …"""
+    spread: float
+    """… dividing by this (1 for constant columns)."""
+    minimum: float
+    maximum: float
+    mean: float
+    sd: float
+    """Population standard deviation."""
+    missing: int
+    """Training rows without a usable number."""
+    infinite: int
+    """… of those, infinite."""
+    not_numbers: int
+    """… of those, texts that are no number."""
+
+
+class NumberEncoder(Encoder):
+    """A fitted number column."""
+
+    kind = "number"
+
+    def __init__(self, state: NumberState, quantiles: np.ndarray | None = None) -> None:
+        self.column = state.column
+        self._state = state
+        self._quantiles = quantiles
+        self._span = _span(state)
+        self._fill = float(self._scaled(np.array([state.mean]))[0])
+        names = [state.column] + [f"{state.column}.missing"] * (state.missing > 0)
+        self._fields = tuple(Field(form="number", name=name) for name in names)
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        return self._fields
+
+    def encode(self, column: pl.Series) -> dict[str, np.ndarray]:
+        values = floats(column)
+        usable = np.isfinite(values)
+        whole = bool(usable.all())
+        scaled = self._scaled(values if whole else np.where(usable, values, self._state.mean))
+        if not whole:
+            scaled[~usable] = self._fill
+        encoded = {self.column: scaled}
+        if len(self._fields) > 1:
+            encoded[self._fields[1].name] = (~usable).astype(np.float32)
+        return encoded
+
+    def _scaled(self, values: np.ndarray) -> np.ndarray:
+        if self._quantiles is not None:
+            return _normal_scores(values, self._quantiles).astype(np.float32)
+        scaled = np.clip(values, *self._span)
+        scaled -= self._state.center
+        scaled /= self._state.spread
+        return scaled.astype(np.float32)
+
+    def matrix(self, column: pl.Series) -> tuple[np.ndarray, list[str]]:
+        values = floats(column)
+        return np.where(np.isfinite(values), values, np.nan)[:, None], [self.column]
+
+    def unseen(self, column: pl.Series) -> pl.Series:
+        values = floats(column)
+        strange = (values < self._state.minimum) | (values > self._state.maximum)
+        unreadable = np.isnan(values) & ~is_blank(column).to_numpy()
+        return pl.Series(column.name, strange | unreadable)
+
+    def describe(self) -> str:
+        known = self._state
+        parts = [f"mean {known.mean:.4g}, sd {known.sd:.4g}, {known.minimum:.4g} to {known.maximum:.4g}"]
+        if known.minimum == known.maximum:
+            parts = [f"always {known.minimum:.4g}"]
+        if known.missing:
+            parts.append(f"{known.missing:,} missing")
+        if known.infinite:
+            parts.append(f"of those {known.infinite:,} infinite")
+        if known.not_numbers:
+            parts.append(f"of those {count(known.not_numbers, 'text')} that are no number")
+        return ", ".join(parts) + ("" if known.scale == "standard" else f" (scale: {known.scale})")
+
+    def state(self) -> dict[str, Any]:
+        return self._state.model_dump(mode="json")
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        return {} if self._quantiles is None else {"quantiles": self._quantiles}
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Statistics of the finite values of a column."""
+
+    count: int
+    mean: float
+    sd: float
+    minimum: float
+    maximum: float
+
+
+def moments(values: np.ndarray) -> Moments:
+    """Mean, population standard deviation, minimum and maximum of the finite ones of (B,) float64 values.
+
+    Two passes, block by block, so that each block stays in the cache and the deviations are taken from the mean.
+    """
+    blocks = [values[start : start + _BLOCK] for start in range(0, len(values), _BLOCK)]
+    blocks = [block if np.isfinite(block).all() else block[np.isfinite(block)] for block in blocks]
+    blocks = [block for block in blocks if len(block)]
+    total = sum(len(block) for block in blocks)
+    if total == 0:
+        return Moments(0, 0.0, 0.0, 0.0, 0.0)
+    # Halves and quarters keep sums and squares of the largest float64 values finite.
+    minimum, maximum = min(float(block.min()) for block in blocks), max(float(block.max()) for block in blocks)
+    size = max(abs(minimum), abs(maximum))
+    unit = size if size > 1e150 else 1.0
+    mean = sum(float((block / unit if unit != 1.0 else block).sum()) for block in blocks) / total
+    squares = 0.0
+    for block in blocks:
+        deviations = (block / unit if unit != 1.0 else block) - mean
+        squares += float(np.dot(deviations, deviations))
+    sd = min(float(np.sqrt(squares / total)) * unit, np.finfo(np.float64).max)
+    mean = min(max(mean * unit, minimum), maximum)
+    return Moments(total, mean, 0.0 if minimum == maximum else sd, minimum, maximum)
+
+
+def _unusable(column: pl.Series, values: np.ndarray) -> tuple[int, int]:
+    """How many values are infinite, and how many are texts that are no number."""
+    not_numbers = np.isnan(values) & ~is_blank(column).to_numpy()
+    return int(np.isinf(values).sum()), int(not_numbers.sum())
+
+
+def _guess_text(column: pl.Series, rows: int) -> Guess:
+    numbers = int(np.isfinite(floats(column)).sum())
+    share = numbers / rows
+    if share < NUMBER_FRACTION:
+        return Guess(confidence=0.0, reason=f"{share:.0%} of the texts are numbers")
+    rest = "" if numbers == rows else f"; the other {rows - numbers:,} become missing"
+    return Guess(confidence=0.9 if numbers == rows else 0.7, reason=f"texts, {share:.1%} of which are numbers{rest}")
+
+
+def _center_and_spread(scale: str, facts: Moments) -> tuple[float, float]:
+    if scale == "standard":
+        center, spread = facts.mean, facts.sd
+    elif scale == "minmax":
+        center, spread = facts.minimum, min(facts.maximum / 2 - facts.minimum / 2, np.finfo(np.float64).max / 2) * 2
+    else:
+        center, spread = 0.0, 1.0
+    return float(center), float(spread) if spread > 0 else 1.0
+
+
+def _span(state: NumberState) -> tuple[float, float]:
+    """Training range, widened by its width on both sides, within what float32 holds after scaling."""
+    width = state.maximum - state.minimum
+    edge = _LIMIT * state.spread if state.spread < 1 else _LIMIT
+    low = max(state.minimum - width, state.center - edge) if np.isfinite(width) else -edge
+    high = min(state.maximum + width, state.center + edge) if np.isfinite(width) else edge
+    return float(low), float(high)
+
+
+def _quantiles(values: np.ndarray, seed: int) -> np.ndarray:
+    """(Q,) sorted quantiles of the finite values at evenly spaced probabilities, from at most 100,000 rows."""
+    usable = values[np.isfinite(values)]
+    if len(usable) > _QUANTILE_ROWS:
+        usable = np.random.default_rng(seed).choice(usable, _QUANTILE_ROWS, replace=False)
+    grid = np.percentile(usable, np.linspace(0, 100, min(_QUANTILES, len(usable))))
+    return np.maximum.accumulate(grid)
+
+
+def _normal_scores(values: np.ndarray, quantiles: np.ndarray) -> np.ndarray:
+    """Position among the quantiles as a normal score; tied quantiles give the middle of their positions."""
+    from scipy.special import ndtri
+
+    if quantiles[0] == quantiles[-1]:
+        return np.zeros(len(values))
+    places = np.linspace(0, 1, len(quantiles))
+    upper = np.interp(values, quantiles, places)
+    lower = -np.interp(-values, -quantiles[::-1], -places[::-1])
+    return np.clip(ndtri((upper + lower) / 2), -_TAIL, _TAIL)
