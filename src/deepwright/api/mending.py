@@ -23,7 +23,7 @@ def mended(folder: Path, finding: str, overrides: Sequence[str] = ()) -> Recipe:
     found = [f for f in run.record.findings if f.id == finding]
     if not found:
         raise not_found("finding of this run", finding, {f.id for f in run.record.findings}, where=str(folder))
-    changes = {key: value for f in found for key, value in f.edit.items()}
+    changes = {key: value for f in found for key, value in (f.edit or {}).items()}
     if not changes:
         raise RunError(f"'{finding}' has no recipe edit.", where=str(folder), remedy=found[0].remedy)
     content, _ = parse(read_text(folder / "recipe.yaml"), str(folder / "recipe.yaml"))

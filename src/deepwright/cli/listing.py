@@ -69,7 +69,7 @@ def _recipes() -> list[dict[str, Any]]:
 
 
 def _data() -> list[dict[str, Any]]:
-    from deepwright.sources.bundled import bundled
+    from deepwright.sources import bundled
 
     keep = ("title", "rows", "target", "task", "licence")
     return [{"name": name, **{key: about.get(key) for key in keep}} for name, about in bundled().items()]
