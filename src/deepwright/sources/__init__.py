@@ -1,0 +1,51 @@
+"""Sources: files, databases and frames become tables; the two ways in are `open_table` and `stream_table`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from deepwright.sources._bundled import bundled
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from deepwright.core.table import Table
+
+__all__ = ["bundled", "open_table", "stream_table"]
+
+
+def open_table(source: Any, *, query: str | None = None, reading: Mapping[str, Any] | None = None) -> Table:
+    """The whole of `source` as a Table.
+
+    source:  a path, a bundled data set's name, a polars or pandas frame, a dict of arrays, or a NumPy array.
+    query:   SQLite: a table's name or a SELECT; Excel: a sheet's name.
+    reading: how to read, as found in `Table.origin.reading` of an earlier table or said by the user; None: detect.
+
+    Raises DataError or NotFoundError naming the file, row and column, and what to do.
+    """
+    from deepwright.sources._frames import is_frame, table_of
+    from deepwright.sources._opening import locate
+
+    if is_frame(source):
+        return table_of(source)
+    place = locate(source, query, reading)
+    return place.source.read(place.path, place.reading)
+
+
+def stream_table(
+    source: Any, *, query: str | None = None, reading: Mapping[str, Any] | None = None, rows: int = 65_536
+) -> Iterator[pl.DataFrame]:
+    """The same rows as `open_table`, in order, as frames of at most `rows` rows, all with the same columns and types.
+
+    Memory stays bounded by a few frames. A text file whose column types are not in `reading` is read twice:
+    once to settle the types over the whole of every column, once to give them out. Raises as `open_table` does.
+    """
+    from deepwright.sources._frames import is_frame, table_of
+    from deepwright.sources._opening import locate
+
+    if is_frame(source):
+        yield from table_of(source).frame.iter_slices(rows)
+        return
+    place = locate(source, query, reading)
+    yield from place.source.stream(place.path, place.reading, rows)

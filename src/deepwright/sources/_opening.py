@@ -1,0 +1,141 @@
+"""Opening: from what the user gave to a checked path, the source that reads it, and how."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from deepwright.core.errors import DataError, NotFoundError
+from deepwright.core.find import find, names
+from deepwright.core.source import Source
+from deepwright.sources._bundled import bundled, bundled_path
+from deepwright.sources._content import format_of, head_of, refuse_other
+
+_BINARY = ("parquet", "arrow", "sqlite", "excel")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """What is read, by whom, and how."""
+
+    path: str
+    source: Source
+    reading: Mapping[str, Any]
+
+
+def locate(source: Any, query: str | None, reading: Mapping[str, Any] | None) -> Place:
+    """Check the path and choose the source: the first bytes say what a file is, its suffix only where they cannot.
+
+    Raises NotFoundError with the nearest file name, DataError for folders, devices, pipes and foreign content.
+    """
+    path = _checked(source)
+    where = str(path)
+    try:
+        head, compression = head_of(path, where)
+    except OSError as error:
+        raise DataError(
+            f"the file cannot be read ({error.strerror or error}).", where=where, remedy="Check its permissions."
+        ) from error
+    if not head:
+        raise DataError("the file is empty.", where=where, remedy="Give a table with a header and at least one row.")
+    name = _format(path, head, compression, where)
+    said = dict(reading or {})
+    if query is not None:
+        if name not in ("sqlite", "excel"):
+            raise DataError(f"a query needs SQLite or Excel, this is {name}.", where=where, remedy="Leave query out.")
+        said["query"] = query
+    return Place(path=where, source=find("source", name)(), reading=said)
+
+
+def _format(path: Path, head: bytes, compression: str, where: str) -> str:
+    name = format_of(head)
+    if name:
+        if compression and name in ("sqlite", "excel"):
+            raise DataError(f"compressed {name} files are not read.", where=where, remedy="Decompress it first.")
+        return name
+    refuse_other(head, where)
+    suffix = _suffix(path)
+    by_suffix = {ending: name for name in names("source") for ending in find("source", name).suffixes}
+    claimed = by_suffix.get(suffix, "csv")
+    if claimed in _BINARY:
+        raise DataError(
+            f"the name ends in {suffix}, but the content is not {claimed} (it begins with {head[:8]!r}).",
+            where=where,
+            remedy="Write the file again, or give it the ending of what it holds.",
+        )
+    if claimed == "csv" and suffix not in by_suffix and head.lstrip()[:1] == b"{":
+        return "json_lines"
+    return claimed
+
+
+def _suffix(path: Path) -> str:
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    while suffixes and suffixes[-1] in (".gz", ".gzip", ".zst", ".zstd"):
+        suffixes.pop()
+    return suffixes[-1] if suffixes else ""
+
+
+def _checked(source: Any) -> Path:
+    if not isinstance(source, (str, os.PathLike)):
+        raise DataError(
+            f"expected a path, a name, a frame or arrays, got {type(source).__name__}.",
+            remedy="Give a path as text, a polars or pandas frame, a dict of arrays, or a NumPy array.",
+        )
+    text = os.fspath(source)
+    if isinstance(text, str) and text in bundled() and not Path(text).exists():
+        return bundled_path(text)
+    if "://" in str(text):
+        raise DataError("addresses are not fetched.", where=str(text), remedy="Download the file and give its path.")
+    try:
+        path = Path(text).expanduser()
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        raise _missing(Path(text)) from None
+    except (OSError, ValueError, TypeError, RuntimeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(
+            f"the path cannot be opened ({reason}).", where=repr(text)[:200], remedy="Check the path and permissions."
+        ) from error
+    _check_regular(path, mode)
+    return path
+
+
+def _check_regular(path: Path, mode: int) -> None:
+    if stat.S_ISDIR(mode):
+        inside = sorted(entry.name for entry in path.iterdir() if entry.is_file()) if os.access(path, os.R_OK) else []
+        shown = ", ".join(inside[:5]) + (", …" if len(inside) > 5 else "")
+        raise DataError(
+            "expected a file, this is a folder.",
+            where=str(path),
+            remedy=f"Name a file inside it: {shown}." if inside else "Name a file.",
+        )
+    if not stat.S_ISREG(mode):
+        raise DataError(
+            "expected a file, this is a device, pipe or socket.", where=str(path), remedy="Save the data to a file."
+        )
+
+
+def _missing(path: Path) -> NotFoundError:
+    """The nearest file name of that folder, or of the bundled sets where only a name was given."""
+    folder = path.expanduser().parent
+    try:
+        here = sorted(entry.name for entry in folder.iterdir())
+    except OSError:
+        return NotFoundError(
+            f"there is no folder '{folder}'.",
+            where=str(path),
+            remedy="Check the path, and quote it where it has spaces.",
+        )
+    choices = here + (list(bundled()) if path.name == str(path) else [])
+    close = difflib.get_close_matches(path.name, choices, n=1, cutoff=0.5)
+    guess = f"Did you mean '{close[0] if close[0] in bundled() else folder / close[0]}'? " if close else ""
+    return NotFoundError(
+        "there is no such file.",
+        where=str(path),
+        remedy=f"{guess}Bundled sets go by name: {', '.join(bundled())}.",
+    )

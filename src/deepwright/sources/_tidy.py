@@ -1,0 +1,90 @@
+"""Tidy: a frame of any polars types becomes one of the types that kinds know."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from deepwright.core.errors import DataError
+
+_PLAIN = (pl.String, pl.Boolean, pl.Date, pl.Float32, pl.Float64)
+
+
+def tidy(frame: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
+    """The frame with number, text, boolean, date, datetime and list columns only, and notes on what was changed.
+
+    Structs are opened into "column.field"; decimals and wide integers become floats; categories become text;
+    durations become seconds, times of day text; NaN becomes missing; columns of bytes or objects are left out.
+    Raises DataError when no column is left.
+    """
+    notes: list[str] = []
+    columns: list[pl.Series] = []
+    for column in frame.get_columns():
+        columns.extend(_tidy(column, notes))
+    if not columns:
+        raise DataError("no column holds numbers, text, times or lists.", remedy="Give at least one such column.")
+    return pl.DataFrame(_unique(columns, notes)), notes
+
+
+def _tidy(column: pl.Series, notes: list[str]) -> list[pl.Series]:
+    kind, name = column.dtype, column.name
+    if kind in (pl.Float32, pl.Float64):
+        return [column.fill_nan(None) if column.is_nan().any() else column]
+    if kind in _PLAIN or isinstance(kind, pl.Datetime) or (kind.is_integer() and kind not in (pl.Int128, pl.UInt128)):
+        return [column]
+    if isinstance(kind, pl.Struct):
+        notes.append(f"Column '{name}' holds objects: its fields are read as '{name}.…'.")
+        opened = [field.alias(f"{name}.{field.name}") for field in column.struct.unnest().get_columns()]
+        return [tidied for field in opened for tidied in _tidy(field, notes)]
+    return _changed(column, notes)
+
+
+def _changed(column: pl.Series, notes: list[str]) -> list[pl.Series]:
+    kind, name = column.dtype, column.name
+    if isinstance(kind, (pl.Decimal,)) or kind.is_numeric():
+        return [column.cast(pl.Float32 if kind == pl.Float16 else pl.Float64, strict=False)]
+    if isinstance(kind, (pl.Categorical, pl.Enum)) or kind in (pl.Null, pl.Time):
+        return [column.cast(pl.String)]
+    if isinstance(kind, pl.Duration):
+        notes.append(f"Column '{name}' holds durations: read as seconds.")
+        return [column.dt.total_microseconds().cast(pl.Float64) / 1e6]
+    if isinstance(kind, pl.Array):
+        column, kind = column.arr.to_list(), pl.List(kind.inner)
+    if isinstance(kind, pl.List) and not kind.inner.is_nested() and kind.inner not in (pl.Binary, pl.Object):
+        return [column.cast(pl.List(pl.String)) if isinstance(kind.inner, (pl.Categorical, pl.Enum)) else column]
+    notes.append(f"Column '{name}' is left out: it holds {_called(kind)}, which no kind reads.")
+    return []
+
+
+def _called(kind: pl.DataType) -> str:
+    return {"Binary": "bytes", "Object": "Python objects", "List": "lists of lists or objects"}.get(
+        type(kind).__name__, str(kind)
+    )
+
+
+def _unique(columns: list[pl.Series], notes: list[str]) -> list[pl.Series]:
+    names, renamed = unique_names([column.name for column in columns])
+    notes.extend(renamed)
+    return [column.alias(name) for column, name in zip(columns, names, strict=True)]
+
+
+def unique_names(names: list[str]) -> tuple[list[str], list[str]]:
+    """Names made distinct and never empty, and a note for each change.
+
+    Spaces around are cut; an empty name becomes column_N by its place; a repeated name gets _2, _3 ….
+    """
+    taken = set(names)
+    found: set[str] = set()
+    unique, notes = [], []
+    for place, given in enumerate(names, start=1):
+        base = given.strip() or f"column_{place}"
+        name, count = base, 1
+        while name in found or (name != given and name in taken):
+            count += 1
+            name = f"{base}_{count}"
+        if not given.strip():
+            notes.append(f"Column {place} has no name: read as '{name}'.")
+        elif name != given.strip():
+            notes.append(f"The column name '{base}' occurs again at column {place}: read as '{name}'.")
+        found.add(name)
+        unique.append(name)
+    return unique, notes

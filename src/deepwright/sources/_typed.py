@@ -1,0 +1,70 @@
+"""Typed files: what Parquet and Arrow share, one error boundary and one way of streaming."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import polars as pl
+
+from deepwright.core.errors import DataError
+from deepwright.core.table import Origin, Table
+from deepwright.sources._content import fingerprint, head_of, open_content
+from deepwright.sources._tidy import tidy
+
+_PIECE = 1 << 20
+
+
+@contextmanager
+def one_boundary(path: str, format: str) -> Iterator[None]:
+    """Whatever a library raises on a damaged file (panics too) leaves as one DataError naming the file."""
+    try:
+        yield
+    except (DataError, KeyboardInterrupt, SystemExit, GeneratorExit):
+        raise
+    except BaseException as error:  # polars' PanicException is no Exception
+        lines = str(error).strip().splitlines()
+        raise DataError(
+            f"the file is cut off or damaged, or not {format} ({lines[0][:200] if lines else type(error).__name__}).",
+            where=path,
+            remedy="Write or download it again.",
+        ) from error
+
+
+def read_typed(path: str, format: str, scan: Callable[[Path], pl.LazyFrame]) -> Table:
+    """The whole file as a Table; raises DataError for damage and for a file without rows."""
+    with _plain(path) as plain, one_boundary(path, format):
+        frame = scan(plain).collect()
+        if not frame.height or not frame.width:
+            raise DataError("the file has no rows.", where=path, remedy="Give a table with at least one row.")
+        frame, notes = tidy(frame)
+    return Table(
+        frame=frame,
+        origin=Origin(source=path, format=format, fingerprint=fingerprint(Path(path)), notes=tuple(notes)),
+    )
+
+
+def stream_typed(path: str, format: str, scan: Callable[[Path], pl.LazyFrame], rows: int) -> Iterator[pl.DataFrame]:
+    """Tidy frames of at most `rows` rows in order, each batch decoded when it is asked for."""
+    with _plain(path) as plain, one_boundary(path, format):
+        for batch in scan(plain).collect_batches(chunk_size=rows, maintain_order=True):
+            if batch.height:
+                yield from tidy(batch)[0].iter_slices(rows)
+
+
+@contextmanager
+def _plain(path: str) -> Iterator[Path]:
+    """The file itself, or a temporary decompressed copy, because these formats are read out of order."""
+    place = Path(path)
+    _, compression = head_of(place, path)
+    if not compression:
+        yield place
+        return
+    with tempfile.NamedTemporaryFile(prefix="deepwright-") as copy:
+        with open_content(place, path, compression) as content:
+            while piece := content.read(_PIECE):
+                copy.write(piece)
+        copy.flush()
+        yield Path(copy.name)
