@@ -19,10 +19,10 @@ _WIDE = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 app = typer.Typer(
     name="deepwright",
     help="From a data file to an honest verdict: a rule, a classical model and a network on the same rows.\n\n"
-    "Start with:  [bold]deepwright fit penguins --target species[/]   (penguins is a data set that comes along)\n\n"
-    "then with your own file:  [bold]deepwright look FILE[/]  and  [bold]deepwright fit FILE --target COLUMN[/]",
+    "Start with:  deepwright fit penguins --target species   (penguins is a data set that comes along)\n\n"
+    "then with your own file:  deepwright look FILE  and  deepwright fit FILE --target COLUMN",
     no_args_is_help=True,
-    rich_markup_mode="rich",
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings=_WIDE,
 )

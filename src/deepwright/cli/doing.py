@@ -24,9 +24,9 @@ Folder = Annotated[
 
 def add(app: typer.Typer) -> None:
     """Add the verbs to the command line."""
-    app.command(rich_help_panel="Make a run")(fit)
-    app.command(rich_help_panel="Make a run")(run)
-    app.command(rich_help_panel="Make a run")(resume)
+    app.command()(fit)
+    app.command()(run)
+    app.command()(resume)
 
 
 def fit(
@@ -51,7 +51,7 @@ def fit(
 ) -> None:
     """The whole way: read, split, contest of rule, classical model and network, verdict, findings, report.
 
-    [dim]Examples[/]
+    Examples:
 
       deepwright fit penguins --target species
 
@@ -100,7 +100,7 @@ def run(
 ) -> None:
     """Run a recipe: a file, a gallery name, or a run folder's own recipe again.
 
-    [dim]Examples[/]
+    Examples:
 
       deepwright run xor
 

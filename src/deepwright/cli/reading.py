@@ -12,10 +12,10 @@ from deepwright.cli.options import DataArgument, Json, KindOption, Query, RunArg
 
 def add(app: typer.Typer) -> None:
     """Add the verbs to the command line."""
-    app.command(rich_help_panel="Look")(look)
-    app.command(name="list", rich_help_panel="Look")(list_)
+    app.command()(look)
+    app.command(name="list")(list_)
     for verb in (show, report, compare, diagnose):
-        app.command(rich_help_panel="Read a run")(verb)
+        app.command()(verb)
 
 
 def look(data: DataArgument, query: Query = None, kind: KindOption = [], json: Json = False) -> None:  # noqa: B006

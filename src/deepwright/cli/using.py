@@ -12,9 +12,9 @@ from deepwright.cli.options import DataArgument, Json, Overrides, Query, Quiet, 
 
 def add(app: typer.Typer) -> None:
     """Add the verbs to the command line."""
-    app.command(rich_help_panel="Use a run")(predict)
+    app.command()(predict)
     for verb in (probe, check, doctor):
-        app.command(rich_help_panel="Test and tune")(verb)
+        app.command()(verb)
 
 
 def predict(
