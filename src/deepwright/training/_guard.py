@@ -55,11 +55,11 @@ class Guard(ABC):
 
     def _measured(self, part: Part) -> list[Tensor] | None:
         """The weights before a step that is to be measured: the first of the window."""
-        return [p.detach().clone() for p in part.parameters] if self.ratio is None else None
+        return [value.clone() for value in part.values] if self.ratio is None else None
 
     def _measure(self, part: Part, before: list[Tensor] | None) -> None:
         if before is not None:
-            moved = torch._foreach_sub([p.detach() for p in part.parameters], before)
+            moved = torch._foreach_sub(part.values, before)
             self.ratio = norm_of(moved) / (norm_of(before) + _TINY)
 
 

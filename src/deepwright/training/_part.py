@@ -23,9 +23,10 @@ class Part:
         trained = _trained(learner, name)
         self.names = list(trained)
         self.parameters: list[Tensor] = list(trained.values())
+        self.values = [parameter.detach() for parameter in self.parameters]  # the same memory, outside autograd
         self.optimizer: Optimizer = build(self.plan.optimizer, self.parameters, self.plan)
         self._matrices = [i for i, parameter in enumerate(self.parameters) if parameter.ndim >= 2]
-        self._average = [p.detach().clone() for p in self.parameters] if plan.ema else []
+        self._average = [value.clone() for value in self.values] if plan.ema else []
 
     def clear(self) -> None:
         """Forget the gradients."""
@@ -39,22 +40,22 @@ class Part:
             for i in self._matrices:
                 gradient = gradients[i]
                 if gradient is not None:
-                    gradient.add_(self.parameters[i].detach().sign(), alpha=self.plan.l1)
+                    gradient.add_(self.values[i].sign(), alpha=self.plan.l1)
         return gradients
 
     def after_step(self) -> None:
         """Enforce the largest norm of a unit's incoming weights; let the moving average follow."""
         if self.plan.max_norm is not None:
             for i in self._matrices:
-                self.parameters[i].data.renorm_(2, 0, self.plan.max_norm)
+                self.values[i].renorm_(2, 0, self.plan.max_norm)
         if self._average and self.plan.ema:
-            torch._foreach_lerp_(self._average, self.parameters, 1.0 - self.plan.ema)
+            torch._foreach_lerp_(self._average, self.values, 1.0 - self.plan.ema)
 
     def exchange(self) -> None:
         """Weights and their moving average change places; a second call puts them back."""
-        for parameter, average in zip(self.parameters, self._average, strict=False):
-            kept = parameter.detach().clone()
-            parameter.data.copy_(average)
+        for value, average in zip(self.values, self._average, strict=False):
+            kept = value.clone()
+            value.copy_(average)
             average.copy_(kept)
 
     def state(self) -> dict[str, Any]:

@@ -7,8 +7,9 @@ the scales of norms (fewer than two axes) are left out.
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -83,12 +84,14 @@ class _Kernel(Optimizer):
     """An optimizer that is one call of a kernel over lists of tensors, with buffers of the parameters' shapes.
 
     buffers: names of those buffers, all zero at first.
+    takes:   the plan's options that it has.
     """
 
     buffers: tuple[str, ...] = ()
+    takes: tuple[str, ...] = ()
 
     def __init__(self, parameters: Sequence[Tensor], plan: Plan) -> None:
-        self.parameters = list(parameters)
+        self.parameters = [parameter.detach() for parameter in parameters]  # the same memory, outside autograd
         self.plan = plan
         self.held = {name: [torch.zeros_like(p) for p in self.parameters] for name in self.buffers}
         self.clock = _Clock(self.parameters)
@@ -151,6 +154,7 @@ class Sgd(_Kernel):
     """Stochastic gradient descent with momentum (Polyak 1964) or Nesterov's (Sutskever et al. 2013)."""
 
     masks = True
+    takes = ("momentum", "nesterov")
 
     def __init__(self, parameters: Sequence[Tensor], plan: Plan) -> None:
         self.buffers = ("momentum",) if plan.momentum else ()
@@ -170,6 +174,7 @@ class Adagrad(_Kernel):
 
     masks = True
     buffers = ("sum",)
+    takes = ("eps",)
 
     def apply(self, chosen: _Chosen, lr: float, decay: float, scale: Tensor | None, bad: Tensor | None) -> None:
         torch._fused_adagrad_(
@@ -180,6 +185,8 @@ class Adagrad(_Kernel):
 
 class RmsProp(_Kernel):
     """RMSprop (Hinton 2012), with momentum where the plan has some."""
+
+    takes = ("momentum", "eps")
 
     def __init__(self, parameters: Sequence[Tensor], plan: Plan) -> None:
         self.buffers = ("square", "momentum") if plan.momentum else ("square",)
@@ -210,6 +217,7 @@ class Adam(_Kernel):
 
     masks = True
     buffers = ("mean", "square")
+    takes = ("betas", "eps")
     kernel: Any = staticmethod(torch._fused_adam_)
 
     def apply(self, chosen: _Chosen, lr: float, decay: float, scale: Tensor | None, bad: Tensor | None) -> None:
@@ -227,6 +235,21 @@ class AdamW(Adam):
     kernel: Any = staticmethod(torch._fused_adamw_)
 
 
+def _given(name: str, plan: Plan, takes: Collection[str]) -> dict[str, Any]:
+    """The plan's options that are not at their default; raises RecipeError for one the optimizer does not take."""
+    given = {key: getattr(plan, key) for key in ("betas", "eps", "momentum", "nesterov") if getattr(plan, key)}
+    extra = sorted(given.keys() - set(takes))
+    if extra:
+        raise RecipeError(
+            f"the optimizer '{name}' has no {' and no '.join(extra)}.",
+            where="training.optimizer",
+            remedy="Leave it out of the plan, or choose an optimizer that has it.",
+        )
+    if plan.nesterov and not plan.momentum:
+        raise RecipeError("Nesterov's look ahead needs momentum above 0.", where="training.nesterov")
+    return given
+
+
 class Classic(Optimizer):
     """Any optimizer of torch.optim, by its class. Takes from the plan what the class has an argument for."""
 
@@ -238,10 +261,7 @@ class Classic(Optimizer):
         classes = {key.lower(): value for key, value in vars(torch.optim).items() if isinstance(value, type)}
         made = classes[name]
         takes = inspect.signature(made).parameters
-        given = {key: getattr(plan, key) for key in ("betas", "eps", "momentum") if getattr(plan, key)}
-        extra = sorted(given.keys() - takes.keys())
-        if extra:
-            raise RecipeError(f"the optimizer '{name}' has no {', '.join(extra)}.", remedy="Leave it out of the plan.")
+        given = _given(name, plan, takes)
         self.parameters = list(parameters)
         groups = [
             {"params": [p for p in self.parameters if p.ndim >= 2], "weight_decay": plan.weight_decay},
@@ -276,21 +296,25 @@ _OURS: dict[str, type[_Kernel]] = {
     "sgd": Sgd, "adagrad": Adagrad, "rmsprop": RmsProp, "adam": Adam, "adamw": AdamW,
 }  # fmt: skip
 
-_NOT_STEPPED = {"optimizer", "lr_scheduler", "swa_utils", "lbfgs", "sparse_adam", "_muon"}
-"""Modules of torch.optim that are no optimizer, or one that needs more than a gradient for every parameter."""
+_NOT_STEPPED = {"optimizer", "lbfgs", "sparseadam", "muon"}
+"""Classes of torch.optim that are no optimizer, or one that does not take a dense gradient of any shape once a step."""
 
 
-def names() -> list[str]:
-    """Optimizers by name, sorted; those of torch.optim are read from its folder, without importing it."""
-    folder = Path(torch.__file__).parent / "optim"
-    others = {file.stem for file in folder.glob("[a-z]*.py")} - _NOT_STEPPED
-    return sorted(others | _OURS.keys())
+def names_of_optimizers() -> dict[str, str]:
+    """Name → one line, sorted; those of torch.optim are read from its source, without importing it."""
+    text = (Path(torch.__file__).parent / "optim" / "__init__.py").read_text(encoding="utf-8")
+    others = {name.lower() for name in re.findall(r"^from torch\.optim\.\w+ import (\w+) as \1$", text, re.MULTILINE)}
+    others -= _NOT_STEPPED
+    lines = dict.fromkeys(others, "As torch.optim has it; its first use loads that, about a second.")
+    lines |= {name: (made.__doc__ or "").partition("\n")[0] for name, made in _OURS.items()}
+    return dict(sorted(lines.items()))
 
 
 def build(name: str, parameters: Sequence[Tensor], plan: Plan) -> Optimizer:
     """The optimizer called `name` over `parameters`; raises NotFoundError with the nearest name."""
-    if name not in names():
-        raise not_found("optimizer", name, names(), where="training.optimizer")
+    if name not in names_of_optimizers():
+        raise not_found("optimizer", name, names_of_optimizers(), where="training.optimizer")
     if name in _OURS and parameters[0].device.type in ("cpu", "cuda"):
+        _given(name, plan, _OURS[name].takes)
         return _OURS[name](parameters, plan)
     return Classic(name, parameters, plan)

@@ -75,9 +75,9 @@ _SCHEDULES: dict[str, Callable[[Plan, At], float]] = {
 }
 
 
-def names() -> list[str]:
-    """Schedules by name."""
-    return list(_SCHEDULES)
+def names_of_schedules() -> dict[str, str]:
+    """Name → one line."""
+    return {name: (function.__doc__ or "").partition("\n")[0] for name, function in _SCHEDULES.items()}
 
 
 def find_schedule(name: str) -> Callable[[Plan, At], float]:
