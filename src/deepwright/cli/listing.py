@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import re
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,7 @@ _TABLES = {
     "activations": ("blocks/activations.py", "ACTIVATIONS"),
     "initialisers": ("blocks/initialisers.py", "INITIALISERS"),
     "losses": ("blocks/losses.py", "LOSSES"),
-    "schedules": ("training/schedules.py", "SCHEDULES"),
+    "schedules": ("training/schedules.py", "_SCHEDULES"),
 }
 """Names that are keys of a dict in one file: word → file, dict."""
 _ROOT = Path(__file__).resolve().parent.parent
@@ -91,24 +93,52 @@ def _runs() -> list[dict[str, Any]]:
 
 
 def _optimizers() -> list[dict[str, Any]]:
-    from deepwright.training.optimizers import names_of_optimizers
-
-    return [{"name": name, "about": about} for name, about in names_of_optimizers().items()]
+    """Our own, and those of torch.optim, read from both sources as text."""
+    own = {item["name"]: item["about"] for item in _keys_of("training/optimizers.py", "_OURS")}
+    stepped = dict(_assigned(_tree("training", "optimizers.py").body))["_NOT_STEPPED"]
+    left_out = _constant(stepped)
+    torch = find_spec("torch")
+    others: set[str] = set()
+    if torch and torch.submodule_search_locations:
+        text = (Path(torch.submodule_search_locations[0]) / "optim" / "__init__.py").read_text(encoding="utf-8")
+        others = {name.lower() for name in re.findall(r"^from torch\.optim\.\w+ import (\w+) as \1$", text, re.MULTILINE)}
+    found = {**dict.fromkeys(others - left_out, "as torch.optim has it"), **own}
+    return [{"name": name, "about": about} for name, about in sorted(found.items())]
 
 
 def _network(name: str, about: str) -> dict[str, Any]:
     """A network's file read as text: what it takes, its published sizes, its paper."""
-    tree = ast.parse((_ROOT / "networks" / f"{name}.py").read_text(encoding="utf-8"))
     values = {
-        node.target.id: node.value
-        for cls in tree.body
+        key: value
+        for cls in _tree("networks", f"{name}.py").body
         if isinstance(cls, ast.ClassDef)
-        for node in cls.body
-        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None
+        for key, value in _assigned(cls.body)
     }
-    takes = [n.value for n in ast.walk(values["takes"]) if isinstance(n, ast.Constant)] if "takes" in values else []
-    paper = _constant(values.get("paper"))
-    return {"name": name, "takes": sorted(takes), "parameters": _published(values.get("published")), "paper": paper, "about": about}
+    takes = values.get("takes")
+    if isinstance(takes, ast.Name):  # a constant that networks share
+        takes = dict(_assigned(_tree("blocks", "inputs.py").body)).get(takes.id)
+    forms = [node.value for node in ast.walk(takes) if isinstance(node, ast.Constant)] if takes else []
+    return {
+        "name": name,
+        "takes": sorted(forms),
+        "parameters": _published(values.get("published")),
+        "paper": _constant(values.get("paper")),
+        "about": about,
+    }
+
+
+def _tree(*parts: str) -> ast.Module:
+    return ast.parse(_ROOT.joinpath(*parts).read_text(encoding="utf-8"))
+
+
+def _assigned(body: list[ast.stmt]) -> list[tuple[str, ast.expr]]:
+    """(name, value) of every plain assignment of a body."""
+    found: list[tuple[str, ast.expr]] = []
+    for node in body:
+        target = node.target if isinstance(node, ast.AnnAssign) else node.targets[0] if isinstance(node, ast.Assign) else None
+        if isinstance(target, ast.Name) and isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None:
+            found.append((target.id, node.value))
+    return found
 
 
 def _published(node: ast.expr | None) -> dict[str, int]:
@@ -132,15 +162,17 @@ def _constant(node: ast.expr | None) -> Any:
 
 def _keys_of(file: str, table: str) -> list[dict[str, Any]]:
     """Keys of a top-level dict, and where its values are functions of the file, their first docstring lines."""
-    tree = ast.parse((_ROOT / file).read_text(encoding="utf-8"))
-    docs = {n.name: (ast.get_docstring(n) or "").partition("\n")[0] for n in tree.body if isinstance(n, ast.FunctionDef)}
-    for node in tree.body:
-        target = node.target if isinstance(node, ast.AnnAssign) else node.targets[0] if isinstance(node, ast.Assign) else None
-        value = getattr(node, "value", None)
-        if isinstance(target, ast.Name) and target.id == table and isinstance(value, ast.Dict):
-            return [
-                {"name": key.value, "about": docs.get(entry.id, "") if isinstance(entry, ast.Name) else ""}
-                for key, entry in zip(value.keys, value.values, strict=True)
-                if isinstance(key, ast.Constant)
-            ]
-    return []
+    tree = _tree(*file.split("/"))
+    docs = {
+        node.name: (ast.get_docstring(node) or "").partition("\n")[0]
+        for node in tree.body
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef))
+    }
+    value = dict(_assigned(tree.body)).get(table)
+    if not isinstance(value, ast.Dict):
+        return []
+    return [
+        {"name": key.value, "about": docs.get(entry.id, "") if isinstance(entry, ast.Name) else ""}
+        for key, entry in zip(value.keys, value.values, strict=True)
+        if isinstance(key, ast.Constant)
+    ]
