@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
 
 
 def _nan_for_none(value: object) -> object:
@@ -124,8 +124,14 @@ class SchemaPart(_Part):
 class Histogram(_Part):
     """Counts between edges: len(edges) == len(counts) + 1."""
 
-    edges: tuple[Number, ...]
+    edges: tuple[float, ...]
     counts: tuple[int, ...]
+
+    @model_validator(mode="after")
+    def _fit(self) -> Self:
+        if len(self.counts) < 1 or len(self.edges) != len(self.counts) + 1:
+            raise ValueError(f"{len(self.edges)} edges do not fit {len(self.counts)} counts")
+        return self
 
 
 class Facts(_Part):
