@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deepwright.core.files import json_bytes, write_bytes, write_json, write_parquet, write_text
+from deepwright.core.files import json_bytes
 
 if TYPE_CHECKING:
     import polars as pl
@@ -63,17 +63,17 @@ class Example:
         import yaml
 
         folder.mkdir(parents=True, exist_ok=True)
-        write_text(folder / "recipe.yaml", yaml.safe_dump(dict(self.recipe), sort_keys=False))
+        (folder / "recipe.yaml").write_text(yaml.safe_dump(dict(self.recipe), sort_keys=False), encoding="utf-8")
         for name in ("run", "schema", "facts", "verdict"):
             if getattr(self, name) is not None:
-                write_json(folder / f"{name}.json", getattr(self, name))
-        write_bytes(folder / "metrics.jsonl", b"".join(json_bytes(line) + b"\n" for line in self.log))
+                (folder / f"{name}.json").write_bytes(json_bytes(getattr(self, name)))
+        (folder / "metrics.jsonl").write_bytes(b"".join(json_bytes(line) + b"\n" for line in self.log))
         for scores in self.scores:
             room = folder / "contenders" / scores["name"]
             room.mkdir(parents=True, exist_ok=True)
-            write_json(room / "scores.json", scores)
+            (room / "scores.json").write_bytes(json_bytes(scores))
         if self.predictions is not None:
-            write_parquet(folder / "predictions.parquet", self.predictions)
+            self.predictions.write_parquet(folder / "predictions.parquet")
         return folder
 
 
