@@ -84,6 +84,17 @@ def listed(words: Sequence[str], most: int = 5) -> str:
     return f"{shown} and {len(words) - most} more" if len(words) > most else shown
 
 
+def said(task: Task, values: np.ndarray) -> str:
+    """One answer (K,) in words: "Gentoo (95%)", "350.5", "sport (80%) and politics (60%)"."""
+    names = labels(task)
+    if task.name == "regression":
+        return f"{values[0]:.5g}"
+    if task.name == "classification":
+        return f"{names[values.argmax()]} ({values.max():.0%})"
+    given = [f"{name} ({value:.0%})" for name, value in zip(names, values, strict=True) if value > 0.5]
+    return " and ".join(given) if given else "no tag"
+
+
 def _numbers(task: Task, frame: pl.DataFrame) -> np.ndarray:
     """(rows, K) float64, NaN where the target is missing or of an unknown class."""
     target = frame.get_column(task.target)

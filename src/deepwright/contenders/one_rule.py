@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from pydantic import Field
 
-from deepwright.contenders._lesson import labels, lesson, predictions
+from deepwright.contenders._lesson import lesson, predictions, said
 from deepwright.contenders._pieces import Question, best_question, question_from, segments_cost
 from deepwright.core.config import Config
 from deepwright.core.contender import Brief, Contender, Model
@@ -86,7 +86,7 @@ class OneRuleModel(Model):
 
     def explain(self) -> str:
         """The rule as a sentence: "if flipper_length_mm > 206 then Gentoo (95 %), otherwise Adelie (68 %)"."""
-        outcomes = [_said(self._task, values) for values in self._values]
+        outcomes = [said(self._task, values) for values in self._values]
         if self._question is None:
             return f"no single column helps: always {outcomes[-1]}"
         return self._question.sentence(outcomes)
@@ -96,7 +96,7 @@ class OneRuleModel(Model):
 
     def explain_rows(self, frame: pl.DataFrame) -> list[str]:
         """For each row: the cell that was read, and the part of the rule that it falls under."""
-        outcomes = [_said(self._task, values) for values in self._values]
+        outcomes = [said(self._task, values) for values in self._values]
         if self._question is None:
             return [self.explain()] * frame.height
         cells = frame.get_column(self._question.column).to_list()
@@ -143,14 +143,3 @@ def _values(question: Question | None, frame: pl.DataFrame, y: np.ndarray, task:
     with np.errstate(invalid="ignore"):
         means = (sums + prior * overall) / (rows + prior)
     return np.where(rows > 0, means, overall)
-
-
-def _said(task: Task, values: np.ndarray) -> str:
-    """One answer in words."""
-    names = labels(task)
-    if task.name == "regression":
-        return f"{values[0]:.5g}"
-    if task.name == "classification":
-        return f"{names[values.argmax()]} ({values.max():.0%})"
-    given = [f"{name} ({value:.0%})" for name, value in zip(names, values, strict=True) if value > 0.5]
-    return " and ".join(given) if given else "no tag"
