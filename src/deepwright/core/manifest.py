@@ -13,7 +13,7 @@ from typing import Any
 
 from deepwright.core.errors import RunError, UserError
 from deepwright.core.paths import inside, open_regular, twin_key
-from deepwright.core.reading import boundary, read_json
+from deepwright.core.reading import boundary, read_bytes, read_json
 from deepwright.core.writing import json_bytes, sync_folder, write_bytes
 
 MANIFEST = "MANIFEST.json"
@@ -25,9 +25,10 @@ def write_manifest(folder: Path | str) -> None:
     write_bytes(Path(folder) / MANIFEST, _manifest_bytes(_measure(Path(folder))))
 
 
-def check_manifest(folder: Path | str) -> dict[str, dict[str, Any]]:
+def check_manifest(folder: Path | str, *, extra: bool = False) -> dict[str, dict[str, Any]]:
     """Compare the folder with its manifest: file → {"bytes": …, "sha256": …}.
 
+    extra: files that the manifest does not know are fine (a folder that people put things into).
     Raises RunError naming what is changed, missing or extra: any flipped bit of any file, the manifest included.
     Finds accidents, not attackers, who can write a manifest too.
     """
@@ -42,7 +43,7 @@ def check_manifest(folder: Path | str) -> dict[str, dict[str, Any]]:
                 remedy="Open it with the version of Deepwright that wrote it, or with a newer one.",
             )
         files = dict(recorded["files"])
-    changed = _differences(folder, files)
+    changed = _differences(folder, files, extra)
     if changed:
         shown = "; ".join(changed[:5]) + (f"; … ({len(changed)} in all)" if len(changed) > 5 else "")
         raise RunError(
@@ -50,9 +51,8 @@ def check_manifest(folder: Path | str) -> dict[str, dict[str, Any]]:
             where=str(folder),
             remedy="Take it from a backup, or run its recipe.yaml again.",
         )
-    with open(path, "rb") as file:  # noqa: PTH123 — guarded above
-        if file.read() != _manifest_bytes(files):
-            raise RunError("the manifest itself was changed.", where=str(path))
+    if read_bytes(path) != _manifest_bytes(files):
+        raise RunError("the manifest itself was changed.", where=str(path))
     return files
 
 
@@ -132,10 +132,10 @@ def _walk(folder: Path) -> list[str]:
     return sorted(name for name in found if name != MANIFEST)
 
 
-def _differences(folder: Path, files: dict[str, Any]) -> list[str]:
+def _differences(folder: Path, files: dict[str, Any], extra: bool) -> list[str]:
     present = set(_walk(folder))
     found = [f"'{name}' is missing" for name in sorted(files.keys() - present)]
-    found += [f"'{name}' is not in the manifest" for name in sorted(present - files.keys())]
+    found += [f"'{name}' is not in the manifest" for name in sorted(present - files.keys()) if not extra]
     for name in sorted(present & files.keys()):
         path, entry = inside(folder, name), files[name]
         with boundary(folder / MANIFEST):

@@ -106,7 +106,8 @@ class Record:
         root = self.folder / "contenders"
         found = []
         if root.is_dir() and not root.is_symlink():
-            for folder in sorted(p for p in root.iterdir() if p.is_dir() and not p.is_symlink()):
+            # A hidden folder is one that a killed process did not finish.
+            for folder in sorted(p for p in root.iterdir() if p.is_dir() and not p.is_symlink() and p.name[0] != "."):
                 scores = self._json(f"contenders/{folder.name}/scores.json", Scores)
                 if scores is not None:
                     found.append((folder.name, scores))
