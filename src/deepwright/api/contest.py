@@ -6,12 +6,13 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from deepwright.api.book import Book
 from deepwright.api.entries import Entry
 from deepwright.api.ground import Ground
+from deepwright.api.pretraining import started
 from deepwright.api.telling import Teller, duration
 from deepwright.core.contender import Brief, Model
 from deepwright.core.errors import DeepwrightError, TrainingError
@@ -92,18 +93,21 @@ def _fit(entry: Entry, ground: Ground, book: Book, tell: Teller, share: float | 
         memory=ground.recipe.data.memory,
     )
     tell.progress(label, None, "starting")
-    started = time.perf_counter()
+    began = time.perf_counter()
     base: dict[str, Any] = {"name": label, "contender": entry.made.name, "family": entry.family, "state": "done"}
     try:
-        model = entry.made.fit(ground.rows("train"), ground.rows("valid"), brief)
+        contender = started(entry, ground, book, tell, share, seed)
+        if share is not None:
+            brief = replace(brief, seconds=max(0.0, share - (time.perf_counter() - began)))
+        model = contender.fit(ground.rows("train"), ground.rows("valid"), brief)
     except DeepwrightError as error:
-        return _fallen(entry, base, str(error), time.perf_counter() - started)
+        return _fallen(entry, base, str(error), time.perf_counter() - began)
     except (ArithmeticError, ValueError, TypeError, LookupError, RuntimeError, MemoryError) as error:
         # One contender's trouble must not cost the others; the reason is kept and shown.
         where = traceback.extract_tb(error.__traceback__)[-1]
         why = f"{type(error).__name__}: {error} ({where.name}, line {where.lineno})"
-        return _fallen(entry, base, why, time.perf_counter() - started)
-    base["fit_seconds"] = round(time.perf_counter() - started, 3)
+        return _fallen(entry, base, why, time.perf_counter() - began)
+    base["fit_seconds"] = round(time.perf_counter() - began, 3)
     scores = {**base, **_scores_after_fit(model, ground)}
     return Standing(entry=entry, model=model, scores=book.keep_model(label, model, scores), valid=_valid(model, ground))
 
@@ -129,9 +133,9 @@ def _valid(model: Model, ground: Ground) -> Answers:
 def _microseconds(model: Model, frame: pl.DataFrame) -> float:
     timings = []
     for _ in range(3):
-        started = time.perf_counter()
+        began = time.perf_counter()
         model.predict(frame)
-        timings.append(time.perf_counter() - started)
+        timings.append(time.perf_counter() - began)
     return round(sorted(timings)[1] / frame.height * 1e6, 2)
 
 

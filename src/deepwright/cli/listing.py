@@ -169,6 +169,9 @@ def _keys_of(file: str, table: str) -> list[dict[str, Any]]:
         if isinstance(node, (ast.FunctionDef, ast.ClassDef))
     }
     value = dict(_assigned(tree.body)).get(table)
+    if isinstance(value, ast.DictComp):  # {f.__name__: f for f in (…)}
+        functions = [node.id for node in ast.walk(value.generators[0].iter) if isinstance(node, ast.Name)]
+        return [{"name": name, "about": docs.get(name, "")} for name in functions]
     if not isinstance(value, ast.Dict):
         return []
     return [
