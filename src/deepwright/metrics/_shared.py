@@ -120,23 +120,28 @@ def f1_of(counts: Tallies) -> np.ndarray:
 
 
 class Ranking(NamedTuple):
-    """Rows in order of falling score, tied ones as one step: weights of positives and negatives at each step (R, S)."""
+    """Going down the list by falling score, tied rows in one step: weight of positives and of all so far (R, S)."""
 
-    positive: np.ndarray
-    negative: np.ndarray
+    found: np.ndarray
+    seen: np.ndarray
 
 
 def ranking(score: np.ndarray, positive: np.ndarray, weights: np.ndarray) -> Ranking:
     """score (B,), positive (B,) bool, weights (R, B)."""
     order = np.argsort(-score, kind="stable")
-    falling = score[order]
-    starts = np.flatnonzero(np.concatenate([[True], falling[1:] != falling[:-1]]))
-    drawn = weights[:, order]
-    sign = positive[order]
-    return Ranking(
-        np.add.reduceat(np.where(sign, drawn, 0.0), starts, axis=1),
-        np.add.reduceat(np.where(sign, 0.0, drawn), starts, axis=1),
-    )
+    falling, drawn = score[order], np.take(weights, order, axis=1)
+    seen = np.cumsum(drawn, axis=1)
+    drawn *= positive[order]
+    found = np.cumsum(drawn, axis=1, out=drawn)
+    ends = np.flatnonzero(np.concatenate([falling[1:] != falling[:-1], [True]]))
+    if len(ends) < len(order):
+        seen, found = np.take(seen, ends, axis=1), np.take(found, ends, axis=1)
+    return Ranking(found, seen)
+
+
+def dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """(R, S), (R, S) → (R,) sum of products of each row."""
+    return np.einsum("rs,rs->r", a, b)
 
 
 def one_against_rest(answers: Answers) -> Iterator[tuple[np.ndarray, np.ndarray]]:

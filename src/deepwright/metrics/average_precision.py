@@ -7,7 +7,16 @@ from typing import ClassVar
 import numpy as np
 
 from deepwright.core.metric import Answers
-from deepwright.metrics._shared import CLASSIFICATION, TAGGING, ByWeights, Ranking, macro_over_rankings, ratio
+from deepwright.metrics._shared import (
+    CLASSIFICATION,
+    TAGGING,
+    TINY,
+    ByWeights,
+    Ranking,
+    dot,
+    macro_over_rankings,
+    ratio,
+)
 
 
 class AveragePrecision(ByWeights):
@@ -28,8 +37,8 @@ class AveragePrecision(ByWeights):
 
     def weighted(self, answers: Answers, weights: np.ndarray) -> np.ndarray:
         def area(steps: Ranking) -> np.ndarray:
-            found = np.cumsum(steps.positive, axis=1)
-            pure = ratio(found, found + np.cumsum(steps.negative, axis=1), empty=0.0)
-            return ratio((steps.positive * pure).sum(axis=1), found[:, -1])
+            found = steps.found
+            pure = found / np.maximum(steps.seen, TINY)  # nothing seen yet is nothing found
+            return ratio(dot(found, pure) - dot(found[:, :-1], pure[:, 1:]), found[:, -1])
 
         return macro_over_rankings(answers, weights, area)

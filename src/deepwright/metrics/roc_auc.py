@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from deepwright.core.metric import Answers
-from deepwright.metrics._shared import CLASSIFICATION, TAGGING, ByWeights, Ranking, macro_over_rankings, ratio
+from deepwright.metrics._shared import CLASSIFICATION, TAGGING, ByWeights, Ranking, dot, macro_over_rankings, ratio
 
 
 class RocAuc(ByWeights):
@@ -28,8 +28,10 @@ class RocAuc(ByWeights):
 
     def weighted(self, answers: Answers, weights: np.ndarray) -> np.ndarray:
         def area(steps: Ranking) -> np.ndarray:
-            above = np.cumsum(steps.positive, axis=1) - 0.5 * steps.positive
-            pairs = steps.positive.sum(axis=1) * steps.negative.sum(axis=1)
-            return ratio((steps.negative * above).sum(axis=1), pairs)
+            found, false = steps.found, steps.seen - steps.found
+            pairs = found[:, -1] * false[:, -1]
+            # The trapezoids under the curve, Σ (false_i - false_{i-1}) (found_i + found_{i-1}) / 2, multiplied out.
+            crossed = dot(false[:, 1:], found[:, :-1]) - dot(false[:, :-1], found[:, 1:])
+            return ratio(0.5 * (pairs + crossed), pairs)
 
         return macro_over_rankings(answers, weights, area)

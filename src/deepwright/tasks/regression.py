@@ -51,7 +51,7 @@ class Regression(Task):
     """
 
     name: ClassVar[str] = "regression"
-    figures: ClassVar[tuple[str, ...]] = ("predicted_true", "residuals", "learning_curves", "importance")
+    figures: ClassVar[tuple[str, ...]] = ("predicted_against_true", "residuals", "learning_curves", "importance")
     rules: ClassVar[tuple[str, ...]] = ("mean", "one_rule")
 
     target: str
@@ -59,7 +59,8 @@ class Regression(Task):
 
     @classmethod
     def suits(cls, kind: str, target: pl.Series) -> str | None:
-        if kind != "number" or not (target.dtype.is_numeric() or target.dtype.is_decimal()):
+        # Whole numbers may have been taken for categories or row numbers; they can still be asked as numbers.
+        if kind not in ("number", "category", "id") or not target.dtype.is_numeric():
             return None
         known = target.cast(pl.Float64).drop_nulls().drop_nans()
         return f"{known.n_unique():,} distinct numbers in {len(known):,} rows of column '{target.name}'"

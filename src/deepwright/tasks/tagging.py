@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -16,8 +16,8 @@ from deepwright.core.config import Config
 from deepwright.core.errors import DataError, RecipeError, not_found
 from deepwright.core.metric import Answers
 from deepwright.core.task import Task
+from deepwright.kinds._tags import parse_tags, tag_form
 from deepwright.tasks._options import read_options, read_state
-from deepwright.tasks._tags import separator_of, split_tags
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -41,7 +41,7 @@ class _State(Config):
     tags: tuple[str, ...] = Field(min_length=1)
     counts: tuple[int, ...]
     rows: int
-    separator: str | None
+    form: str | None
     options: _Options
 
 
@@ -53,7 +53,13 @@ class Tagging(Task):
     """
 
     name: ClassVar[str] = "tagging"
-    figures: ClassVar[tuple[str, ...]] = ("learning_curves", "importance")
+    figures: ClassVar[tuple[str, ...]] = (
+        "tag_scores",
+        "precision_recall",
+        "calibration",
+        "learning_curves",
+        "importance",
+    )
     rules: ClassVar[tuple[str, ...]] = ("majority",)
 
     target: str
@@ -63,8 +69,8 @@ class Tagging(Task):
     def suits(cls, kind: str, target: pl.Series) -> str | None:
         if kind != "tags":
             return None
-        tags = set(chain.from_iterable(split_tags(target, separator_of(target))))
-        return f"{len(tags)} tags in column '{target.name}', several to a row" if tags else None
+        tags = parse_tags(target).explode().drop_nulls().n_unique()
+        return f"{tags} tags in column '{target.name}', several to a row" if tags else None
 
     @classmethod
     def fit(cls, target: pl.Series, options: Mapping[str, Any]) -> Self:
@@ -74,10 +80,8 @@ class Tagging(Task):
         chosen = read_options(_Options, options, cls.name)
         check_loss(chosen.loss, cls.name)
         known = target.drop_nulls()
-        separator = chosen.separator or separator_of(known)
-        counts: dict[str, int] = {}
-        for tag in chain.from_iterable(split_tags(known, separator)):
-            counts[tag] = counts.get(tag, 0) + 1
+        form = chosen.separator or tag_form(known)
+        counts = Counter(parse_tags(known, form).explode().drop_nulls().to_list())
         kept = sorted((tag for tag in counts if counts[tag] >= chosen.min_rows), key=lambda tag: (-counts[tag], tag))
         if not kept:
             raise DataError(
@@ -91,7 +95,7 @@ class Tagging(Task):
             tags=tuple(kept),
             counts=tuple(counts[tag] for tag in kept),
             rows=len(known),
-            separator=separator,
+            form=form,
             options=chosen,
         )
         return cls(target=target.name, fitted=state)
@@ -117,11 +121,17 @@ class Tagging(Task):
         return self._multi_hot(target).astype(np.float32)
 
     def _multi_hot(self, target: pl.Series) -> np.ndarray:
-        position = {tag: i for i, tag in enumerate(self.classes)}
-        codes = np.zeros((len(target), len(position)), dtype=bool)
-        for row, tags in enumerate(split_tags(target, self.fitted.separator)):
-            codes[row, [position[tag] for tag in tags if tag in position]] = True
-        return codes
+        lists = parse_tags(target.rename("tag"), self.fitted.form)
+        flat = lists.to_frame().with_row_index("row").explode("tag")
+        known = flat.with_columns(pl.col("tag").replace_strict(self._codes, default=None, return_dtype=pl.Int64))
+        rows, tags = known.drop_nulls().to_numpy().T
+        hot = np.zeros((len(target), self.outputs), dtype=bool)
+        hot[rows, tags] = True
+        return hot
+
+    @cached_property
+    def _codes(self) -> dict[str, int]:
+        return {tag: i for i, tag in enumerate(self.classes)}
 
     def loss(self, output: Tensor, target: Tensor) -> Tensor:
         return self._loss(output, target)
