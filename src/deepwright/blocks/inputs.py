@@ -6,6 +6,7 @@ Axes: B rows, N number columns, C category columns, T tokens, E embedding width,
 from __future__ import annotations
 
 import torch
+from pydantic import Field as Limits
 from torch import Tensor, nn
 
 from deepwright.blocks.number_embeddings import number_embedding
@@ -72,13 +73,13 @@ class TableInput(nn.Module):
 
         numbers: str = "none"
         """Embedding of numbers: none, piecewise_linear, periodic, linear_relu."""
-        number_width: int = 16
+        number_width: int = Limits(default=16, ge=1, le=10_000)
         """Numbers in the vector of each number column, 4 to 64."""
-        bins: int = 48
+        bins: int = Limits(default=48, ge=1, le=10_000)
         """Quantile bins of each number column for piecewise_linear, 2 to 128."""
-        one_hot_to: int = 64
+        one_hot_to: int = Limits(default=64, ge=0)
         """Category columns with at most so many codes are one-hot, larger ones get learned vectors."""
-        token_width: int = 64
+        token_width: int = Limits(default=64, ge=1, le=10_000)
         """Numbers in the vector of a text column, 8 to 512."""
 
     def __init__(self, config: TableInput.Config, signature: Signature) -> None:

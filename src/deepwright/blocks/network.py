@@ -66,3 +66,7 @@ class Network(nn.Module):
 
         They are buffers, saved with the weights. Most networks need none.
         """
+
+    def about(self) -> str:
+        """Its shape in words, for people: "TabM, 2 blocks of 256, 16 members"."""
+        return type(self).__name__

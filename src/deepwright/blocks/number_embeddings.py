@@ -40,7 +40,7 @@ class PiecewiseLinear(nn.Module):
         self.register_buffer("shift", torch.empty(columns, bins))
         self.register_buffer("low", torch.empty(columns, bins))
         self.register_buffer("high", torch.empty(columns, bins))
-        share = torch.linspace(0.01, 0.99, bins + 1, dtype=torch.float64)
+        share = torch.linspace(0.01, 0.99, bins + 1, dtype=torch.float64, device="cpu")
         self._set_borders([torch.special.ndtri(share)] * columns)
 
     def fit(self, numbers: Tensor) -> None:
@@ -62,9 +62,9 @@ class PiecewiseLinear(nn.Module):
             tensor.zero_()
         for n, borders in enumerate(columns):
             apart = borders.diff() > 1e-6 * (borders[-1] - borders[0])  # closer ones would give endless slopes
-            borders = borders[torch.cat([torch.ones(1, dtype=torch.bool), apart])]
+            borders = borders[torch.cat([torch.ones(1, dtype=torch.bool, device=borders.device), apart])]
             if len(borders) < 2:  # a constant column: one bin of width 1 around it
-                borders = torch.tensor([-0.5, 0.5], dtype=torch.float64) + borders
+                borders = torch.tensor([-0.5, 0.5], dtype=torch.float64, device=borders.device) + borders
             t = len(borders) - 1
             width = borders.diff()
             self.scale[n, :t] = 1 / width

@@ -40,7 +40,7 @@ class MLP(Network):
     class Config(core.Config):
         """What can be chosen about it."""
 
-        widths: tuple[Annotated[int, Limits(ge=1)], ...] = (256, 256)
+        widths: tuple[Annotated[int, Limits(ge=1, le=100_000)], ...] = Limits(default=(256, 256), max_length=1000)
         """Units of each hidden layer, in order; an empty list is a linear model."""
         activation: str = "relu"
         """Between layers: sigmoid, tanh, relu, leaky_relu, prelu, elu, gelu, silu, swish, identity."""
@@ -64,6 +64,7 @@ class MLP(Network):
             layers += [nn.Linear(width, hidden, bias=config.bias), norm(config.norm, hidden)]
             layers += [activation(config.activation), Dropout(config.dropout)]
             width = hidden
+        self.widths = config.widths
         self.body = nn.Sequential(*layers)
         self.output = nn.Linear(width, outputs, bias=config.bias)
         initialise(self.body, config.initialiser or matched(config.activation))
@@ -72,6 +73,9 @@ class MLP(Network):
     @property
     def head(self) -> nn.Module:
         return self.output
+
+    def about(self) -> str:
+        return f"MLP, hidden layers of {', '.join(map(str, self.widths)) or 'none'}"
 
     def prepare(self, batch: Batch) -> None:
         self.inputs.fit(batch)

@@ -36,16 +36,24 @@ class ResidualMLP(Network):
             outputs=1,
         ),
     )
-    recommended = {"optimizer": "adamw", "lr": 1e-3, "weight_decay": 1e-5, "batch": 256, "epochs": 200, "patience": 16}
+    recommended = {
+        "optimizer": "adamw",
+        "lr": 1e-3,
+        "weight_decay": 1e-5,
+        "batch": 256,
+        "epochs": 200,
+        "patience": 16,
+        "threads": 1,
+    }
 
     class Config(core.Config):
         """What can be chosen about it; defaults are those of the authors' package."""
 
-        width: int = Limits(default=192, ge=1)
+        width: int = Limits(default=192, ge=1, le=100_000)
         """Numbers in the stream that blocks add to."""
-        inner: float = Limits(default=2.0, gt=0)
+        inner: float = Limits(default=2.0, gt=0, le=100)
         """Inner width of a block as a multiple of `width`."""
-        blocks: int = Limits(default=2, ge=1)
+        blocks: int = Limits(default=2, ge=1, le=1000)
         """Blocks one after the other."""
         activation: str = "relu"
         """In blocks and before the head."""
@@ -69,6 +77,9 @@ class ResidualMLP(Network):
     @property
     def head(self) -> nn.Module:
         return self.output
+
+    def about(self) -> str:
+        return f"residual MLP, {len(self.blocks)} blocks of {self.first.out_features}"
 
     def prepare(self, batch: Batch) -> None:
         self.inputs.fit(batch)

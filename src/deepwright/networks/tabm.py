@@ -44,6 +44,7 @@ class TabM(Network):
         "optimizer": "adamw",
         "lr": 2e-3,
         "weight_decay": 3e-4,
+        "clip": 1.0,
         "batch": 256,
         "epochs": 200,
         "patience": 16,
@@ -52,11 +53,11 @@ class TabM(Network):
     class Config(core.Config):
         """What can be chosen about it."""
 
-        members: int = Limits(default=32, ge=1)
+        members: int = Limits(default=16, ge=1, le=1024)
         """MLPs in one, 1 to 64; the authors fix it at 32."""
-        blocks: int = Limits(default=2, ge=1)
+        blocks: int = Limits(default=2, ge=1, le=1000)
         """Hidden layers; the authors suggest 2 with embedded numbers, 3 without, and search 1 to 5."""
-        width: int = Limits(default=512, ge=1)
+        width: int = Limits(default=128, ge=1, le=100_000)
         """Units of a hidden layer; the authors suggest 512 and search 64 to 1024."""
         dropout: float = Limits(default=0.1, ge=0, lt=1)
         """Share of hidden units silenced at random while training."""
@@ -72,6 +73,7 @@ class TabM(Network):
         self.layers = nn.ModuleList(
             BatchEnsembleLinear(before, after, config.members) for before, after in itertools.pairwise(widths)
         )
+        self.shape = (config.blocks, config.width, config.members)
         self.between = nn.Sequential(activation(config.activation), Dropout(config.dropout))
         self.output = SeparateLinear(config.width, outputs, config.members)
         self._set_apart(config)
@@ -79,6 +81,9 @@ class TabM(Network):
     @property
     def head(self) -> nn.Module:
         return self.output
+
+    def about(self) -> str:
+        return f"TabM, {self.shape[0]} blocks of {self.shape[1]}, {self.shape[2]} members"
 
     def prepare(self, batch: Batch) -> None:
         self.inputs.fit(batch)
@@ -98,4 +103,5 @@ class TabM(Network):
         if self.inputs.numbers is None:
             columns = columns.sign()  # (M, columns)
         first: BatchEnsembleLinear = self.layers[0]  # type: ignore[assignment]
-        first.in_scale.copy_(columns.repeat_interleave(torch.tensor(self.inputs.widths), dim=1))  # (M, D)
+        spread = [columns[:, i : i + 1].expand(-1, width) for i, width in enumerate(self.inputs.widths)]
+        first.in_scale.copy_(torch.cat(spread, dim=1))  # (M, D)

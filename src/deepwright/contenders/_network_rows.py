@@ -1,0 +1,88 @@
+"""Rows for networks: a frame as tensors, in memory, or in mapped files where it is larger than it may be.
+
+Axes: B rows.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from deepwright.core.encoding import Encoding
+from deepwright.core.task import Task
+from deepwright.streams._mapped import Mapped, write_mapped
+
+if TYPE_CHECKING:
+    import polars as pl
+
+Batch = dict[str, Tensor]
+Columns = Batch | Mapped
+
+_CHUNK = 16_384
+"""Rows encoded at a time where not all of them are."""
+_FORWARD = 1_024
+"""Rows that go through a network at a time when nothing is learned."""
+_SEEN = 100_000
+"""Rows that `Network.prepare` looks at, at most."""
+
+
+def encoded(frame: pl.DataFrame, encoding: Encoding, task: Task, place: Path, budget: int) -> Columns:
+    """Inputs, and the target as "target". Larger than `budget` bytes, they go to files below `place`."""
+    first = _arrays(frame.head(_CHUNK), encoding, task)
+    size = sum(array.nbytes for array in first.values()) / max(1, min(_CHUNK, frame.height)) * frame.height
+    if size <= budget:
+        whole = first if frame.height <= _CHUNK else _arrays(frame, encoding, task)
+        return {name: torch.from_numpy(array) for name, array in whole.items()}
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir(parents=True)
+    chunks = (_arrays(part, encoding, task) for part in frame.iter_slices(_CHUNK))
+    write_mapped(place, chunks, frame.height)
+    return Mapped(place, memory=max(budget // 4, 8 << 20))
+
+
+def inputs(frame: pl.DataFrame, encoding: Encoding) -> Batch:
+    """The input columns only."""
+    return {name: torch.from_numpy(array) for name, array in _writable(encoding.tensors(frame)).items()}
+
+
+def in_batches(columns: Columns) -> Iterator[Batch]:
+    """All rows in order, a bounded number at a time."""
+    for index in torch.arange(rows_in(columns)).split(_FORWARD):
+        yield _take(columns, index)
+
+
+def sample(columns: Columns) -> Batch:
+    """Evenly spaced rows, enough for statistics."""
+    rows = rows_in(columns)
+    return _take(columns, torch.arange(0, rows, max(1, -(-rows // _SEEN))))
+
+
+def head(columns: Columns, rows: int) -> Batch:
+    """The first rows."""
+    return _take(columns, torch.arange(min(rows, rows_in(columns))))
+
+
+def rows_in(columns: Columns) -> int:
+    """How many."""
+    return columns.rows if isinstance(columns, Mapped) else len(next(iter(columns.values())))
+
+
+def _take(columns: Columns, index: Tensor) -> Batch:
+    if isinstance(columns, Mapped):
+        return columns.gather(index)
+    return {name: column[index] for name, column in columns.items()}
+
+
+def _arrays(frame: pl.DataFrame, encoding: Encoding, task: Task) -> dict[str, np.ndarray]:
+    return _writable({**encoding.tensors(frame), "target": task.encode(frame.get_column(task.target))})
+
+
+def _writable(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """polars may hand out views that PyTorch warns of."""
+    return {name: array if array.flags.writeable else array.copy() for name, array in arrays.items()}
