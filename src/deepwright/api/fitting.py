@@ -9,7 +9,7 @@ from typing import Any
 
 from deepwright.api.book import Book, new_run_folder
 from deepwright.api.contest import Standing, hold, judge, metric_values
-from deepwright.api.entries import entries
+from deepwright.api.entries import Entry, entries
 from deepwright.api.ground import Ground, make_ground, read_data
 from deepwright.api.recipes import apply_override, dump, load_recipe, validate
 from deepwright.api.run import Run
@@ -87,6 +87,7 @@ def run(
     tell = teller(quiet)
     started = time.perf_counter()
     ground = make_ground(recipe, read_data(recipe, data), tell)
+    wanted = entries(recipe, ground.task)  # what does not fit says so before a folder is made
     name = recipe.name or Path(recipe.data.source).stem
     place = Path(folder) if folder else new_run_folder(RUNS, name)
     if (place / "run.json").exists():
@@ -95,7 +96,7 @@ def run(
     book.begin(dump(recipe), {"name": name, "parent": recipe.parent, "seed": recipe.seed, **ground.facts()})
     ground.keep(book)
     book.note(seconds={"prepare": round(time.perf_counter() - started, 3)})
-    return _go(ground, book, tell)
+    return _go(ground, wanted, book, tell)
 
 
 def resume(folder: str | Path, *, data: Any = None, quiet: bool = False) -> Run:
@@ -121,13 +122,13 @@ def resume(folder: str | Path, *, data: Any = None, quiet: bool = False) -> Run:
     ground.keep(book)
     book.note(state="running")
     tell.line(f"Resuming {folder}")
-    return _go(ground, book, tell)
+    return _go(ground, entries(recipe, ground.task), book, tell)
 
 
-def _go(ground: Ground, book: Book, tell: Teller) -> Run:
+def _go(ground: Ground, wanted: Sequence[Entry], book: Book, tell: Teller) -> Run:
     """From prepared data to the verdict, keeping the state of the run folder true whatever happens."""
     try:
-        _contest_to_verdict(ground, book, tell)
+        _contest_to_verdict(ground, wanted, book, tell)
     except KeyboardInterrupt:
         tell.clear()
         book.end("stopped")
@@ -144,12 +145,12 @@ def _go(ground: Ground, book: Book, tell: Teller) -> Run:
     return Run(book.folder)
 
 
-def _contest_to_verdict(ground: Ground, book: Book, tell: Teller) -> None:
+def _contest_to_verdict(ground: Ground, wanted: Sequence[Entry], book: Book, tell: Teller) -> None:
     from deepwright.evaluation.verdict import choose_winner
 
     recipe = ground.recipe
     started = time.perf_counter()
-    standings = hold(ground, entries(recipe, ground.task), book, tell, recipe.time, recipe.seed)
+    standings = hold(ground, wanted, book, tell, recipe.time, recipe.seed)
     contest = time.perf_counter() - started
 
     started = time.perf_counter()
