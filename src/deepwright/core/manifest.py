@@ -22,7 +22,8 @@ FORMAT = 1
 
 def write_manifest(folder: Path | str) -> None:
     """Write MANIFEST.json over every file below `folder`; the last thing that is written there."""
-    write_bytes(Path(folder) / MANIFEST, _manifest_bytes(_measure(Path(folder))))
+    with _writing(Path(folder)):
+        write_bytes(Path(folder) / MANIFEST, _manifest_bytes(_measure(Path(folder))))
 
 
 def check_manifest(folder: Path | str, *, extra: bool = False) -> dict[str, dict[str, Any]]:
@@ -68,7 +69,7 @@ def new_folder(parent: Path | str, name: str) -> Iterator[Path]:
         raise RunError("the folder is there already.", where=str(target), remedy="Choose another name or remove it.")
     temporary = target.with_name(f".{target.name[:200]}.{secrets.token_hex(4)}.tmp")
     try:
-        try:
+        with _writing(target):
             temporary.mkdir(parents=True)
             yield temporary
             for file in _walk(temporary):
@@ -76,12 +77,6 @@ def new_folder(parent: Path | str, name: str) -> Iterator[Path]:
             write_manifest(temporary)
             temporary.rename(target)
             sync_folder(target.parent)
-        except OSError as error:
-            raise UserError(
-                f"the folder cannot be written: {error.strerror or error}.",
-                where=str(target),
-                remedy="Free some space or choose a place that may be written.",
-            ) from error
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
@@ -95,6 +90,18 @@ def sweep(parent: Path | str) -> None:
                 shutil.rmtree(entry, ignore_errors=True)
             else:
                 entry.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UserError(
+            f"the folder cannot be written: {error.strerror or error}.",
+            where=str(folder),
+            remedy="Free some space or choose a place that may be written.",
+        ) from error
 
 
 def _is_leftover(name: str) -> bool:
@@ -120,8 +127,12 @@ def _entry(path: Path) -> dict[str, Any]:
 
 def _walk(folder: Path) -> list[str]:
     """Names of all files below the folder, sorted, its own manifest left out; raises RunError on links and twins."""
+
+    def fail(error: OSError) -> None:
+        raise error  # a folder that cannot be listed is not an empty one
+
     found = []
-    for place, folders, files in os.walk(folder):
+    for place, folders, files in os.walk(folder, onerror=fail):
         base = Path(place).relative_to(folder)
         keys = [twin_key(name) for name in folders + files]
         if len(set(keys)) != len(keys):
@@ -133,7 +144,8 @@ def _walk(folder: Path) -> list[str]:
 
 
 def _differences(folder: Path, files: dict[str, Any], extra: bool) -> list[str]:
-    present = set(_walk(folder))
+    with boundary(folder):
+        present = set(_walk(folder))
     found = [f"'{name}' is missing" for name in sorted(files.keys() - present)]
     found += [f"'{name}' is not in the manifest" for name in sorted(present - files.keys()) if not extra]
     for name in sorted(present & files.keys()):

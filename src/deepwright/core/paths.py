@@ -106,8 +106,10 @@ def _bad_part(part: str) -> str | None:
 def _twin(folder: Path, part: str) -> str | None:
     try:
         present = os.listdir(folder)  # noqa: PTH208 — names only, no Path objects
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    except (OSError, ValueError) as error:
+        return f"cannot be looked at ({error})"
     key = twin_key(part)
     twin = next((name for name in present if name != part and twin_key(name) == key), None)
     return None if twin is None else f"differs from {twin!r} in case or Unicode form only"
