@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 
     from deepwright.core.kind import Encoder
 
+_BLOCK = 16384
+"""Rows encoded at a time: twenty columns of them fit into a core's cache."""
+_SIDE_BY_SIDE = ("number", "category")
+"""Forms whose fields stand as columns of one array."""
+
 
 @dataclass(frozen=True)
 class Encoding:
@@ -48,20 +53,60 @@ class Encoding:
         return [column for column in frame.columns if column not in self.columns]
 
     def tensors(self, frame: pl.DataFrame) -> dict[str, np.ndarray]:
-        """For networks: "number" (B, N) float32, "category" (B, C) int64, "tokens:NAME" (B, T) int64."""
+        """For networks: "number" (B, N) float32, "category" (B, C) int64, "tokens:NAME" (B, T) int64.
+
+        Written block by block into arrays of their final size, on as many threads as polars has: each block of each
+        column is read, encoded and laid beside its neighbours while it is in the cache.
+        """
+        columns = [frame.get_column(encoder.column) for encoder in self.encoders]
+        batch = self._allocate(columns, frame.height)
+        starts = range(0, frame.height, _BLOCK)
+        if len(starts) < 2:
+            self._fill(batch, columns, 0)
+            return batch
+        from concurrent.futures import ThreadPoolExecutor
+
+        import polars as pl
+
+        with ThreadPoolExecutor(pl.thread_pool_size()) as pool:
+            for done in [pool.submit(self._fill, batch, columns, start) for start in starts]:
+                done.result()
+        return batch
+
+    def _allocate(self, columns: list[pl.Series], rows: int) -> dict[str, np.ndarray]:
+        """Empty arrays for `rows` rows; the width of forms beside numbers and categories is read off one row."""
         import numpy as np
 
-        side_by_side: dict[str, list[np.ndarray]] = {"number": [], "category": []}
         batch: dict[str, np.ndarray] = {}
-        for encoder in self.encoders:
-            values = encoder.encode(frame.get_column(encoder.column))
-            for field in encoder.fields:
-                if field.form in side_by_side:
-                    side_by_side[field.form].append(values[field.name])
-                else:
-                    batch[f"{field.form}:{field.name}"] = values[field.name]
-        batch.update({form: np.stack(columns, axis=1) for form, columns in side_by_side.items() if columns})
+        if self.signature.numbers:
+            batch["number"] = np.empty((rows, self.signature.numbers), dtype=np.float32)
+        if self.signature.categories:
+            batch["category"] = np.empty((rows, len(self.signature.categories)), dtype=np.int64)
+        for encoder, column in zip(self.encoders, columns, strict=True):
+            others = [field for field in encoder.fields if field.form not in _SIDE_BY_SIDE]
+            if others:
+                row = encoder.encode(column.head(1))
+                for field in others:
+                    one = row[field.name]
+                    batch[f"{field.form}:{field.name}"] = np.empty((rows, *one.shape[1:]), dtype=one.dtype)
         return batch
+
+    def _fill(self, batch: dict[str, np.ndarray], columns: list[pl.Series], start: int) -> None:
+        """Encode the block of rows that begins at `start` into its place."""
+        import numpy as np
+
+        rows = slice(start, start + _BLOCK)
+        beside: dict[str, list[np.ndarray]] = {form: [] for form in _SIDE_BY_SIDE}
+        for encoder, column in zip(self.encoders, columns, strict=True):
+            values = encoder.encode(column.slice(start, _BLOCK))
+            for field in encoder.fields:
+                if field.form in beside:
+                    beside[field.form].append(values[field.name])
+                else:
+                    batch[f"{field.form}:{field.name}"][rows] = values[field.name]
+        for form, arrays in beside.items():
+            if arrays:
+                batch[form][rows] = np.stack(arrays).T
 
     def matrix(self, frame: pl.DataFrame) -> tuple[np.ndarray | scipy.sparse.csr_matrix, list[str]]:
         """For classical models: (B, D) float64, sparse where a text column makes it wide, and D names."""
@@ -91,8 +136,8 @@ class Encoding:
     @staticmethod
     def load(state: Sequence[dict[str, Any]], arrays: dict[str, np.ndarray]) -> Encoding:
         """Rebuild from `state()` and `arrays()`; kinds are looked up among the built-in ones only."""
-        from deepwright.core.find import find, names
         from deepwright.core.errors import RunError
+        from deepwright.core.find import find, names
 
         encoders = []
         for i, entry in enumerate(state):

@@ -33,12 +33,17 @@ def says_identifier(name: str) -> bool:
 
 def is_blank(column: pl.Series) -> pl.Series:
     """(B,) bool: missing, NaN, or a text of nothing but white space."""
-    missing = column.is_null()
     if column.dtype.is_float():
-        missing = missing | column.is_nan().fill_null(False)
-    elif column.dtype == pl.String:
-        missing = missing | column.str.contains(BLANK).fill_null(False)
-    return missing
+        return pl.Series(column.name, np.isnan(column.to_numpy()))
+    missing = column.is_null() if column.has_nulls() else pl.Series(column.name, np.zeros(len(column), dtype=bool))
+    if column.dtype != pl.String:
+        return missing
+    # Comparing costs a tenth of a pattern: only texts that begin with a blank, or beyond ASCII, are looked into.
+    likely = ((column < "!") | (column >= "\x7f")).fill_null(False)
+    if not likely.any():
+        return missing
+    blank = column.filter(likely).str.contains(BLANK)
+    return missing | likely.scatter(likely.arg_true(), blank)
 
 
 def floats(column: pl.Series) -> np.ndarray:

@@ -40,16 +40,17 @@ class Category(Kind):
         return pl.Series("island", ["Biscoe", "Dream", None, "Biscoe", "Torgersen", "Dream", "Biscoe", "Dream"] * 3)
 
     def recognise(self, column: pl.Series) -> Guess:
-        known, dtype = column.filter(~is_blank(column)), column.dtype
+        dtype = column.dtype
+        if not (dtype.is_numeric() or dtype in (pl.Boolean, pl.String, pl.Categorical, pl.Enum)):
+            return Guess(confidence=0.0, reason=f"values of type {dtype}")
+        known = column.filter(~is_blank(column))
         rows = len(known)
         if rows == 0:
             return Guess(confidence=0.1, reason="no value at all")
         if dtype == pl.Boolean:
             return Guess(confidence=1.0, reason=f"true or false in {count(rows, 'row')}")
-        if dtype.is_float() and not _whole(known):
+        if (dtype.is_float() or dtype.is_decimal()) and not _whole(known):
             return Guess(confidence=0.0, reason="decimal numbers")
-        if not (dtype.is_numeric() or dtype in (pl.String, pl.Categorical, pl.Enum)):
-            return Guess(confidence=0.0, reason=f"values of type {dtype}")
         distinct = known.n_unique()
         numbers = known if dtype.is_numeric() else _as_numbers(known)
         reason = (
@@ -108,6 +109,7 @@ class CategoryEncoder(Encoder):
         self._state = state
         self._known = pl.Enum(state.values + state.rare)
         self._codes = 1 + len(state.values) + (state.missing > 0)
+        self._code_of = np.concatenate([np.arange(len(state.values)) + 1, np.zeros(max(1, len(state.rare)), np.int64)])
 
     @property
     def fields(self) -> tuple[Field, ...]:
@@ -119,17 +121,18 @@ class CategoryEncoder(Encoder):
     def _encode(self, column: pl.Series) -> np.ndarray:
         """(B,) int64 codes."""
         places = self._places(column)
-        codes = np.where(places < len(self._state.values), places + 1, 0)
+        if not places.has_nulls():
+            return self._code_of[places.to_numpy()]
+        known = ~np.isnan(places.cast(pl.Float64).to_numpy())
+        codes = np.zeros(len(column), dtype=np.int64)
+        codes[known] = self._code_of[places.drop_nulls().to_numpy()]
         if self._state.missing:
-            unknown = places < 0
-            if unknown.any():
-                codes[unknown & is_blank(column).to_numpy()] = self._codes - 1
+            codes[is_blank(column).to_numpy()] = self._codes - 1
         return codes
 
-    def _places(self, column: pl.Series) -> np.ndarray:
-        """(B,) int64: where each value stands among values and rare, -1 when it is missing or never seen."""
-        physical = texts(column).cast(self._known, strict=False).to_physical()
-        return physical.cast(pl.Int64).fill_null(-1).to_numpy()
+    def _places(self, column: pl.Series) -> pl.Series:
+        """(B,) where each value stands among values and rare; null when it is missing or never seen."""
+        return texts(column).cast(self._known, strict=False).cast(pl.UInt32)
 
     def matrix(self, column: pl.Series) -> tuple[np.ndarray | scipy.sparse.csr_matrix, list[str]]:
         codes = self._encode(column)
@@ -145,7 +148,7 @@ class CategoryEncoder(Encoder):
         return block, names
 
     def unseen(self, column: pl.Series) -> pl.Series:
-        return pl.Series(column.name, (self._places(column) < 0) & ~is_blank(column).to_numpy())
+        return (self._places(column).is_null() & ~is_blank(column)).alias(column.name)
 
     def describe(self) -> str:
         known = self._state
@@ -167,7 +170,9 @@ class CategoryEncoder(Encoder):
 
 def _whole(known: pl.Series) -> bool:
     """No fractions; looks at a few values first, because most decimal columns show one at once."""
-    return all(bool((part.is_finite() & (part == part.round())).all()) for part in (known.head(100), known))
+    return all(
+        bool((np.isfinite(part) & (part == np.round(part))).all()) for part in (floats(known.head(100)), floats(known))
+    )
 
 
 def _as_numbers(known: pl.Series) -> pl.Series | None:

@@ -30,10 +30,11 @@ class Id(Kind):
         return pl.Series("customer_id", [f"C-{1000 + 7 * i}" for i in range(23)] + [None])
 
     def recognise(self, column: pl.Series) -> Guess:
-        known, dtype = column.filter(~is_blank(column)), column.dtype
-        rows = len(known)
+        dtype = column.dtype
         if not (dtype.is_integer() or dtype == pl.String):
             return Guess(confidence=0.01, reason=f"values of type {dtype}")
+        known = column.filter(~is_blank(column))
+        rows = len(known)
         if rows < _LEAST or known.n_unique() < rows:
             return Guess(
                 confidence=0.01, reason=f"values repeat in {count(rows, 'row')}" if rows else "no value at all"

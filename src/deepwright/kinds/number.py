@@ -157,23 +157,25 @@ class NumberEncoder(Encoder):
 
     def encode(self, column: pl.Series) -> dict[str, np.ndarray]:
         values = floats(column)
+        indicated = len(self._fields) > 1
+        if np.isfinite(np.add.reduce(values)):  # one pass says that nothing is missing or infinite
+            encoded = {self.column: self._scaled(values)}
+            return encoded | {self._fields[1].name: np.zeros(len(values), np.float32)} if indicated else encoded
         usable = np.isfinite(values)
-        whole = bool(usable.all())
-        scaled = self._scaled(values if whole else np.where(usable, values, self._state.mean))
-        if not whole:
-            scaled[~usable] = self._fill
+        scaled = self._scaled(np.where(usable, values, self._state.mean))
+        scaled[~usable] = self._fill
         encoded = {self.column: scaled}
-        if len(self._fields) > 1:
-            encoded[self._fields[1].name] = (~usable).astype(np.float32)
-        return encoded
+        return encoded | {self._fields[1].name: (~usable).astype(np.float32)} if indicated else encoded
 
     def _scaled(self, values: np.ndarray) -> np.ndarray:
         if self._quantiles is not None:
             return _normal_scores(values, self._quantiles).astype(np.float32)
-        scaled = np.clip(values, *self._span)
-        scaled -= self._state.center
+        # Taken away and divided in float64, so that large offsets cost no digits; clipped in float32, half as wide.
+        scaled = values - self._state.center
         scaled /= self._state.spread
-        return scaled.astype(np.float32)
+        with np.errstate(over="ignore"):
+            narrow = scaled.astype(np.float32)
+        return np.clip(narrow, *self._span, out=narrow)
 
     def matrix(self, column: pl.Series) -> tuple[np.ndarray, list[str]]:
         values = floats(column)
@@ -266,13 +268,11 @@ def _center_and_spread(scale: str, facts: Moments) -> tuple[float, float]:
     return float(center), float(spread) if spread > 0 else 1.0
 
 
-def _span(state: NumberState) -> tuple[float, float]:
-    """Training range, widened by its width on both sides, within what float32 holds after scaling."""
-    width = state.maximum - state.minimum
-    edge = _LIMIT * state.spread if state.spread < 1 else _LIMIT
-    low = max(state.minimum - width, state.center - edge) if np.isfinite(width) else -edge
-    high = min(state.maximum + width, state.center + edge) if np.isfinite(width) else edge
-    return float(low), float(high)
+def _span(state: NumberState) -> tuple[np.float32, np.float32]:
+    """Training range, widened by its width on both sides, after scaling; within what float32 holds."""
+    low, high = ((edge - state.center) / state.spread for edge in (state.minimum, state.maximum))
+    width = high - low
+    return np.float32(max(low - width, -_LIMIT)), np.float32(min(high + width, _LIMIT))
 
 
 def _quantiles(values: np.ndarray, seed: int) -> np.ndarray:
