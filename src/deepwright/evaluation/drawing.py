@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import re
 import warnings
 import xml.etree.ElementTree as ET
+from dataclasses import dataclass
 from typing import Any
 
 from deepwright.evaluation import style
@@ -18,47 +20,36 @@ _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif
 _COLOUR = re.compile("|".join(style.VARIABLES))
 
 
-def inline_svg(figure: Figure, record: Record) -> str:
-    """For a page whose style sheet sets the colour variables: transparent, scaling, one id space per figure."""
-    root = _tree(figure, record, titled=False)
-    for element in root.iter():
-        if "style" in element.attrib:
-            element.set("style", _COLOUR.sub(lambda m: f"var({style.VARIABLES[m[0]]})", element.attrib["style"]))
-    root.set("style", f"max-width: {round(1.2 * style.WIDTH)}px")
-    return _text(root)
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """A drawn figure.
+
+    inline: SVG for a page that sets the colour variables of `style`: transparent, scaling, ids of its own.
+    svg:    a file of its own: light, on white.
+    alt:    what it shows, in words.
+    """
+
+    inline: str
+    svg: str
+    alt: str
 
 
-def svg(figure: Figure, record: Record) -> str:
-    """A file of its own: light, on white, with its title."""
-    root = _tree(figure, record, titled=True)
-    _, _, width, height = root.attrib["viewBox"].split()
-    root.set("width", width)
-    root.set("height", height)
-    root.insert(2, ET.Element(f"{{{_SVG}}}rect", {"width": "100%", "height": "100%", "fill": style.PAPER}))
-    return _text(root)
+def draw(figure: Figure, record: Record) -> Picture:
+    """Draw once; both forms hold the same picture. Texts stay texts, so they can be searched, copied and read out."""
+    buffer = io.BytesIO()
+    _save(figure, record, buffer, "svg", titled=False)
+    root = ET.fromstring(buffer.getvalue())
+    alt = figure.alt(record)
+    _tidy(root, figure.name)
+    _describe(root, figure.title, alt)
+    return Picture(inline=_inline(copy.deepcopy(root)), svg=_standalone(root), alt=alt)
 
 
 def png(figure: Figure, record: Record, *, dpi: int = 160) -> bytes:
-    """The same as an image; at 72 dpi a pixel of the image is a pixel of the figure."""
+    """The same with its title, as an image on white; at 72 dpi a pixel of the image is a pixel of the figure."""
     buffer = io.BytesIO()
     _save(figure, record, buffer, "png", titled=True, dpi=dpi)
     return buffer.getvalue()
-
-
-def _tree(figure: Figure, record: Record, *, titled: bool) -> ET.Element:
-    buffer = io.BytesIO()
-    _save(figure, record, buffer, "svg", titled=titled)
-    root = ET.fromstring(buffer.getvalue())
-    metadata = root.find(f"{{{_SVG}}}metadata")
-    if metadata is not None:
-        root.remove(metadata)
-    _settle_ids(root, figure.name)
-    for element in root.iter(f"{{{_SVG}}}text"):
-        element.set("style", re.sub(r"'DejaVu Sans'(, sans-serif)?", _FONT, element.attrib.get("style", "")))
-    for key in ("width", "height"):
-        root.attrib.pop(key, None)
-    _describe(root, figure.title, figure.alt(record))
-    return root
 
 
 def _save(figure: Figure, record: Record, to: io.BytesIO, form: str, *, titled: bool, dpi: int = 72) -> None:
@@ -66,7 +57,6 @@ def _save(figure: Figure, record: Record, to: io.BytesIO, form: str, *, titled: 
     from matplotlib.figure import Figure as Canvas
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    face = style.PAPER if form == "png" else "none"
     settings: Any = {**style.RC, "svg.hashsalt": figure.name}
     with matplotlib.rc_context(settings), warnings.catch_warnings():
         # A letter that the measuring font lacks is still drawn by the reader's own font.
@@ -77,39 +67,62 @@ def _save(figure: Figure, record: Record, to: io.BytesIO, form: str, *, titled: 
         figure.draw(record, canvas)
         if titled:
             canvas.suptitle(figure.title, x=0.01, ha="left", fontsize=13, fontweight="bold", color=style.INK)
-        metadata = (
-            {"Date": None, "Creator": None, "Format": None, "Type": None} if form == "svg" else {"Software": None}
-        )
+        metadata = dict.fromkeys(("Date", "Creator", "Format", "Type") if form == "svg" else ("Software",))
+        face = style.PAPER if form == "png" else "none"
         canvas.savefig(to, format=form, dpi=dpi, facecolor=face, metadata=metadata)
 
 
-def _settle_ids(root: ET.Element, prefix: str) -> None:
-    """Keep only ids that something points to, made unique over all figures of a page; plain href."""
-    used = set()
-    for element in root.iter():
-        target = element.attrib.pop(f"{{{_XLINK}}}href", None)
-        if target:
-            element.set("href", f"#{prefix}-{target.lstrip('#')}")
-            used.add(target.lstrip("#"))
-        clip = element.attrib.get("clip-path")
-        if clip:
-            used.add(clip[len("url(#") : -1])
-            element.set("clip-path", f"url(#{prefix}-{clip[len('url(#') : -1]})")
+def _tidy(root: ET.Element, prefix: str) -> None:
+    """No metadata, no fixed size, the reader's own font, and only ids that something points to, made page-unique."""
+    for metadata in root.findall(f"{{{_SVG}}}metadata"):
+        root.remove(metadata)
+    for key in ("width", "height"):
+        root.attrib.pop(key, None)
+    for element in root.iter(f"{{{_SVG}}}text"):
+        element.set("style", re.sub(r"'DejaVu Sans'(, sans-serif)?", _FONT, element.attrib.get("style", "")))
+    used = _prefix_references(root, prefix)
     for element in root.iter():
         old = element.attrib.pop("id", None)
         if old in used:
             element.set("id", f"{prefix}-{old}")
 
 
+def _prefix_references(root: ET.Element, prefix: str) -> set[str]:
+    used = set()
+    for element in root.iter():
+        target = element.attrib.pop(f"{{{_XLINK}}}href", "").removeprefix("#")
+        if target:
+            element.set("href", f"#{prefix}-{target}")
+            used.add(target)
+        clip = element.attrib.get("clip-path", "").removeprefix("url(#").removesuffix(")")
+        if clip:
+            element.set("clip-path", f"url(#{prefix}-{clip})")
+            used.add(clip)
+    return used
+
+
 def _describe(root: ET.Element, title: str, alt: str) -> None:
     root.set("role", "img")
     root.set("aria-label", f"{title}. {alt}")
-    description = ET.Element(f"{{{_SVG}}}desc")
-    description.text = alt
     heading = ET.Element(f"{{{_SVG}}}title")
     heading.text = title
     root.insert(0, heading)
-    root.insert(1, description)
+
+
+def _inline(root: ET.Element) -> str:
+    for element in root.iter():
+        if "style" in element.attrib:
+            element.set("style", _COLOUR.sub(lambda m: f"var({style.VARIABLES[m[0]]})", element.attrib["style"]))
+    root.set("class", "figure")
+    return _text(root)
+
+
+def _standalone(root: ET.Element) -> str:
+    _, _, width, height = root.attrib["viewBox"].split()
+    root.set("width", width)
+    root.set("height", height)
+    root.insert(1, ET.Element(f"{{{_SVG}}}rect", {"width": "100%", "height": "100%", "fill": style.PAPER}))
+    return _text(root)
 
 
 def _text(root: ET.Element) -> str:
