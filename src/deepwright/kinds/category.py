@@ -123,7 +123,7 @@ class CategoryEncoder(Encoder):
         places = self._places(column)
         if not places.has_nulls():
             return self._code_of[places.to_numpy()]
-        known = ~np.isnan(places.cast(pl.Float64).to_numpy())
+        known = places.is_not_null().to_numpy()
         codes = np.zeros(len(column), dtype=np.int64)
         codes[known] = self._code_of[places.drop_nulls().to_numpy()]
         if self._state.missing:
@@ -132,7 +132,7 @@ class CategoryEncoder(Encoder):
 
     def _places(self, column: pl.Series) -> pl.Series:
         """(B,) where each value stands among values and rare; null when it is missing or never seen."""
-        return texts(column).cast(self._known, strict=False).cast(pl.UInt32)
+        return texts(column).cast(self._known, strict=False).to_physical()
 
     def matrix(self, column: pl.Series) -> tuple[np.ndarray | scipy.sparse.csr_matrix, list[str]]:
         codes = self._encode(column)
