@@ -125,12 +125,12 @@ class _Engine:
                 raise TrainingError("micro-batches of one step yielded moves for different parts.", remedy=_LOCKSTEP)
             if move is None:
                 continue
-            loss = move.loss if share == 1.0 else move.loss * share
-            if loss.ndim or not loss.requires_grad:
-                raise TrainingError(f"the loss of '{move.part}' must be one number that depends on its weights.")
             if part is None:
                 part = self._part(move.part)
                 part.clear()
+            loss = move.loss if share == 1.0 else move.loss * share
+            if loss.ndim or not loss.requires_grad:
+                raise TrainingError(f"the loss of '{move.part}' must be one number that depends on its weights.")
             loss.backward(inputs=part.parameters)
             total = loss.detach() if total is None else total + loss.detach()
         return None if part is None or total is None else (part, total)
@@ -212,13 +212,14 @@ class _Engine:
 
     def snapshot(self) -> dict[str, Any]:
         """Everything, while the caller's turn lasts; copies, on the CPU."""
-        self._exchange()
+        self._exchange()  # each in its own place: the training's weights and their moving average
         weights = copied(self.learner.state_dict(), torch.device("cpu"))
+        parts = {name: part.state() for name, part in self.parts.items()}
         self._exchange()
         return {
             "format": FORMAT,
             "weights": weights,
-            "parts": {name: part.state() for name, part in self.parts.items()},
+            "parts": parts,
             "scores": self.scores.state(),
             "pace": self.pace.state(),
             "in_a_row": self.guard.in_a_row,
