@@ -99,10 +99,23 @@ class TestThresholdsFollowTheSize:
         assert findings("overfitting", few.but(log=curve("tabm", train, valid)), tmp_path / "few") == []
         assert findings("overfitting", many.but(log=curve("tabm", train, valid)), tmp_path / "many") != []
 
-    def test_overfitting_is_silent_where_the_best_weights_came_back(self, tmp_path: Path) -> None:
-        run = find("finding", "overfitting").faulty()
-        patient = [*run.scores[:2], standing("tabm", "deep", 0.95, plan={"patience": 8})]
-        assert findings("overfitting", run.but(scores=patient), tmp_path) == []
+    def test_overfitting_under_patience_is_told_by_the_gap_at_the_best_epoch(self, tmp_path: Path) -> None:
+        patient = [*healthy_run().scores[:2], standing("tabm", "deep", 0.95, plan={"patience": 8})]
+        valid = [0.35 + 0.35 * math.exp(-0.4 * e) + 0.03 * max(0, e - 10) for e in range(30)]
+        apart, close = (
+            falling(30, end=0.05, rate=0.2),
+            [0.98 * v for v in valid[:11]] + [0.3 - 0.005 * e for e in range(19)],
+        )
+        run = healthy_run(valid=400).but(scores=patient)
+        (found,) = findings("overfitting", run.but(log=curve("tabm", apart, valid)), tmp_path / "apart")
+        assert (found.severity, found.edit) == ("info", {"contenders.tabm.training.weight_decay": 0.01})
+        assert findings("overfitting", run.but(log=curve("tabm", close, valid)), tmp_path / "close") == []
+
+    def test_of_several_restarts_only_the_best_counts(self, tmp_path: Path) -> None:
+        bad = [{**line, "restart": 0} for line in curve("tabm", [0.7, *([2.0] * 20)])]
+        good = [{**line, "restart": 1, "step": line["step"] + 1000} for line in curve("tabm", falling(40))]
+        run = healthy_run().but(log=[*bad, *good])
+        assert findings("learning_rate_too_high", run, tmp_path) == []
 
     def test_skew_needs_enough_rows(self, tmp_path: Path) -> None:
         few = healthy_run(train=5, valid=1, test=4, share=0.2)
@@ -179,7 +192,7 @@ class TestEdits:
         (found,) = findings("leakage", run, tmp_path)
         assert found.edit == {"data.ignore": ["height", "width"]}
 
-    def test_scale_is_no_matter_to_trees(self, tmp_path: Path) -> None:
+    def test_scale_is_no_matter_without_a_network(self, tmp_path: Path) -> None:
         run = find("finding", "unscaled_input").faulty()
         trees = [standing("majority", "rule", 0.5), standing("boosted_trees", "classical", 0.9)]
         assert findings("unscaled_input", run.but(scores=trees), tmp_path) == []

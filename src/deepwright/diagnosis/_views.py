@@ -55,10 +55,10 @@ class Curve:
 
 
 def curves(record: Record) -> Iterator[Curve]:
-    """The logs of all contenders that wrote one, in order of their names."""
+    """The logs of all contenders that wrote one, in order of their names; of several restarts the best one's."""
     log = record.log.sort("step", nulls_last=True, maintain_order=True)
     for name in sorted(log["contender"].unique().to_list()):
-        rows = log.filter(pl.col("contender") == name)
+        rows = _best_restart(log.filter(pl.col("contender") == name))
         scores = record.scores.get(name)
         deep = scores.deep if scores else None
         yield Curve(
@@ -150,6 +150,13 @@ def noise(values: np.ndarray) -> float:
     if len(steps) < 2:
         return 0.0
     return float(1.4826 * np.median(np.abs(steps - np.median(steps))) / math.sqrt(2))
+
+
+def _best_restart(rows: pl.DataFrame) -> pl.DataFrame:
+    if "restart" not in rows.columns or rows["restart"].drop_nulls().n_unique() < 2:
+        return rows
+    lowest = rows.group_by("restart").agg(pl.col("valid_loss").min()).sort("valid_loss", "restart", nulls_last=True)
+    return rows.filter(pl.col("restart") == lowest["restart"][0])
 
 
 def _column(rows: pl.DataFrame, name: str) -> np.ndarray:

@@ -22,7 +22,8 @@ _ERRORS = 3.0
 
 class Overfitting(Diagnosis):
     """The mean loss over V validation rows is known to about its own size / sqrt(V), and the curve's own jitter comes
-    on top; a rise must stand clear of both. Where training stopped by patience the best weights came back: silent."""
+    on top; a rise must stand clear of both. Patience waits for a rise before it stops, so there the loss on both parts
+    must also have differed at the best epoch already."""
 
     name: ClassVar[str] = "overfitting"
     title: ClassVar[str] = "Overfitting"
@@ -30,8 +31,7 @@ class Overfitting(Diagnosis):
 
     def check(self, record: Record) -> Iterator[Finding]:
         for found in curves(record):
-            if found.plan.get("patience") is None:
-                yield from self._rise(found, max(rows_in(record, "valid"), 1))
+            yield from self._rise(found, max(rows_in(record, "valid"), 1))
 
     def _rise(self, found: Curve, rows: int) -> Iterator[Finding]:
         both = np.isfinite(found.train) & np.isfinite(found.valid)
@@ -46,10 +46,15 @@ class Overfitting(Diagnosis):
         rise = last_valid - float(valid[best])
         if rise <= _ERRORS * error or last_train >= train[best] or last_valid - last_train <= _ERRORS * error:
             return
+        patient = found.plan.get("patience") is not None
+        if patient and valid[best] - train[best] <= _ERRORS * error:
+            return
         decay = found.plan.get("weight_decay") or 0.0
-        patience = max(_AFTER, len(valid) // 5)
+        edit: dict[str, float] = {found.key("weight_decay"): min(0.3, max(0.01, 10 * decay))}
+        if not patient:
+            edit[found.key("patience")] = max(_AFTER, len(valid) // 5)
         yield self.found(
-            "warn",
+            "info" if patient else "warn",
             f"validation loss rose from {valid[best]:.3g} (epoch {epoch[best]:g}) to {last_valid:.3g} at the end, "
             f"{rise / error:.1f} standard errors, while training loss fell from {train[best]:.3g} to {last_train:.3g}",
             contender=found.contender,
@@ -61,8 +66,10 @@ class Overfitting(Diagnosis):
                 "standard_errors": rise / error,
             },
             cause="The network went on to learn what is peculiar to the training rows after it had learned the rest.",
-            remedy=f"Stop after {patience} epochs without progress and keep the best weights; decay the weights more.",
-            edit={found.key("patience"): patience, found.key("weight_decay"): min(0.3, max(0.01, 10 * decay))},
+            remedy="Decay the weights more"
+            + ("." if patient else ", and stop when validation has not got better for a while.")
+            + " The weights of the best epoch were kept.",
+            edit=edit,
         )
 
     @classmethod

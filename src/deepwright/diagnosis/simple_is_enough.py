@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from deepwright.evaluation.parts import Scores
     from deepwright.evaluation.record import Record
 
-_PLAIN = ("linear", "tree")
+_PLAIN = ("linear", "decision_tree")
 """Classical contenders that a person can read; rules are plain all the same."""
 
 

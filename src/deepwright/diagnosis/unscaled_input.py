@@ -1,4 +1,4 @@
-"""Unscaled input: number columns of very different size go as they are into models that weigh them together."""
+"""Unscaled input: number columns of very different size go into a network as they are."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from deepwright.diagnosis import Diagnosis, Example, Finding, healthy_run
 from deepwright.diagnosis._example import number_facts
-from deepwright.diagnosis._views import component, recipe
+from deepwright.diagnosis._views import recipe
 
 if TYPE_CHECKING:
     from deepwright.evaluation.parts import Facts
@@ -20,12 +20,11 @@ _RATIO = 100.0
 """Largest over smallest standard deviation from which one column drowns the other."""
 _OFF_CENTRE = 10.0
 """Standard deviations that a column's mean may lie off zero."""
-_MIND = ("linear", "neighbours", "naive_bayes", "svm", "perceptron")
-"""Classical contenders whose answer depends on the scale of the columns; every network does too."""
 
 
 class UnscaledInput(Diagnosis):
-    """Standard deviations come from the histograms in facts.json: good to a tenth, where a factor of 100 is asked."""
+    """Standard deviations come from the histograms in facts.json: good to a tenth, where a factor of 100 is asked.
+    Classical contenders bring columns to one scale themselves, so it is about networks."""
 
     name: ClassVar[str] = "unscaled_input"
     title: ClassVar[str] = "Unscaled input"
@@ -35,7 +34,7 @@ class UnscaledInput(Diagnosis):
         data = recipe(record).get("data")
         if not isinstance(data, dict) or data.get("scale") != "none":
             return
-        minding = [s.name for s in record.scores.values() if s.family == "deep" or component(record, s.name) in _MIND]
+        minding = [scores.name for scores in record.scores.values() if scores.family == "deep"]
         inputs = {column.name for column in record.columns if column.role == "input"}
         spreads = {facts.name: _spread(facts) for facts in record.facts.columns if facts.name in inputs}
         known = {name: spread for name, spread in spreads.items() if spread[1] > 0}
@@ -55,7 +54,7 @@ class UnscaledInput(Diagnosis):
             "warn",
             f"{seen}; it matters to {', '.join(sorted(minding))}",
             numbers={"ratio": ratio, "off_centre": off, "widest": wide, "narrowest": narrow},
-            cause="Distances, penalties and gradients are ruled by the column with the largest numbers.",
+            cause="Gradients, and with them the steps, are ruled by the column with the largest numbers.",
             remedy="Scale number columns to mean 0 and standard deviation 1.",
             edit={"data.scale": "standard"},
         )
