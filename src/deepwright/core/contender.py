@@ -88,6 +88,11 @@ class Contender(ABC):
     def __init__(self, options: Config) -> None:
         self.options = options
 
+    @classmethod
+    def example(cls, train: pl.DataFrame, task: Task, encoding: Encoding) -> Config:
+        """The options that its contract tries it with: the defaults, where they are enough."""
+        return cls.Options()
+
     @abstractmethod
     def fit(self, train: pl.DataFrame, valid: pl.DataFrame, brief: Brief) -> Model:
         """Learn from the training rows (input columns and target), choose by the validation rows."""

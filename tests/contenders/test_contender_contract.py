@@ -1,0 +1,25 @@
+"""Every contender found in its folder keeps the family's contract."""
+
+from __future__ import annotations
+
+import pytest
+
+from deepwright.core.find import find, names
+from deepwright.evaluation.contracts.contender import check_contender
+
+DEEP = {"network"}
+
+
+def _broken(name: str) -> list[str]:
+    return [f"{says}: {wrong}" for says, wrong in check_contender(find("contender", name)) if wrong is not None]
+
+
+@pytest.mark.parametrize("name", sorted(set(names("contender")) - DEEP))
+def test_contract(name: str) -> None:
+    assert _broken(name) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(DEEP & set(names("contender"))))
+def test_contract_of_networks(name: str) -> None:
+    assert _broken(name) == []
