@@ -9,6 +9,7 @@ damaged later is recognised by its manifest, and the one before it taken.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import secrets
 import shutil
@@ -19,7 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from deepwright.core.errors import InternalError, RunError
+from deepwright.core.errors import InternalError, RunError, UserError
 from deepwright.core.files import (
     boundary,
     check_manifest,
@@ -59,13 +60,14 @@ def save(folder: Path, name: str, state: dict[str, Any]) -> Path:
     """
     tensors: dict[str, Tensor] = {}
     tree = _take_out(state, "", tensors)
-    folder.mkdir(parents=True, exist_ok=True)
+    _make(folder)
     number = max(_numbers(folder, name), default=0) + 1
     with new_folder(folder, f"{name}-{number:08d}") as place:
         write_tensors(place / "tensors.safetensors", {key: value.numpy(force=True) for key, value in tensors.items()})
         write_json(place / "state.json", {"format": FORMAT, "tree": tree})
-    for old in sorted(_numbers(folder, name))[:-_KEPT]:
-        _remove(folder / f"{name}-{old:08d}")
+    with contextlib.suppress(OSError):  # what cannot be removed now is removed the next time
+        for old in sorted(_numbers(folder, name))[:-_KEPT]:
+            _remove(folder / f"{name}-{old:08d}")
     return folder / f"{name}-{number:08d}"
 
 
@@ -90,6 +92,17 @@ def load(folder: Path, name: str) -> Checkpoint | None:
             remedy="Start the training anew.",
         )
     return None
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"the folder cannot be made: {error.strerror or error}.",
+            where=str(folder),
+            remedy="Free some space or choose a place that may be written.",
+        ) from error
 
 
 def _numbers(folder: Path, name: str) -> list[int]:
