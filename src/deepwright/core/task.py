@@ -39,6 +39,11 @@ class Task(ABC):
 
     @classmethod
     @abstractmethod
+    def example(cls) -> tuple[str, pl.Series]:
+        """A kind and a target column of it (24 rows or more) that this task suits; its contract runs on it."""
+
+    @classmethod
+    @abstractmethod
     def fit(cls, target: pl.Series, options: Mapping[str, Any]) -> Self:
         """Learn classes or scale from the training rows' target. `options` are the task's keys in the recipe
         (loss, class_weights, label_smoothing, huber_delta, …). Raises DataError or RecipeError."""

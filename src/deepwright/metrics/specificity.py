@@ -7,12 +7,20 @@ from typing import ClassVar
 import numpy as np
 
 from deepwright.core.metric import Answers
-from deepwright.metrics._shared import CLASSIFICATION, ByWeights, Tallies, of_positive_or_macro, ratio
+from deepwright.metrics._shared import (
+    CLASSIFICATION,
+    ByWeights,
+    Tallies,
+    class_count,
+    mean_of_defined,
+    ratio,
+    tallies,
+)
 
 
 class Specificity(ByWeights):
     """Of the rows that are not of the class, the share not called it; of the positive class where there are two
-    classes, else the mean over the classes that occur.
+    classes, else the mean over classes.
     """
 
     name: ClassVar[str] = "specificity"
@@ -27,9 +35,13 @@ class Specificity(ByWeights):
 
     def weighted(self, answers: Answers, weights: np.ndarray) -> np.ndarray:
         total = weights.sum(axis=1, keepdims=True)
+        classes = class_count(answers)
 
         def rate(counts: Tallies) -> np.ndarray:
             negative = total - counts.true
-            return ratio(negative - (counts.called - counts.hit), negative)
+            # A class that training never showed is nobody's to leave alone.
+            return ratio(negative - (counts.called - counts.hit), negative)[:, :classes]
 
-        return of_positive_or_macro(answers, weights, rate)
+        if classes == 2:
+            return rate(tallies(answers, weights))[:, 1]
+        return mean_of_defined(rate(tallies(answers, weights)))

@@ -87,6 +87,10 @@ class Classification(Task):
         return f"{distinct} {noun} in column '{target.name}'"
 
     @classmethod
+    def example(cls) -> tuple[str, pl.Series]:
+        return "category", pl.Series("animal", ["mammal/dog", "mammal/cat", "bird/owl", "mammal/dog"] * 12)
+
+    @classmethod
     def fit(cls, target: pl.Series, options: Mapping[str, Any]) -> Self:
         """Learn the classes and how often each occurs. Missing targets are left out; raises DataError where there are
         fewer than two classes or nothing but classes of one row."""

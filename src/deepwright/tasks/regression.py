@@ -66,6 +66,11 @@ class Regression(Task):
         return f"{known.n_unique():,} distinct numbers in {len(known):,} rows of column '{target.name}'"
 
     @classmethod
+    def example(cls) -> tuple[str, pl.Series]:
+        values = 250_000 + 90_000 * np.sin(np.arange(48) * 1.7)
+        return "number", pl.Series("price", values.round(2))
+
+    @classmethod
     def fit(cls, target: pl.Series, options: Mapping[str, Any]) -> Self:
         """Learn centre and spread. Missing targets are left out; raises DataError for texts and infinite numbers."""
         from deepwright.blocks.losses import check_loss

@@ -73,6 +73,12 @@ class Tagging(Task):
         return f"{tags} tags in column '{target.name}', several to a row" if tags else None
 
     @classmethod
+    def example(cls) -> tuple[str, pl.Series]:
+        return "tags", pl.Series(
+            "genres", ["drama|war", "comedy", "drama", "comedy|romance", "war|history", "drama"] * 8
+        )
+
+    @classmethod
     def fit(cls, target: pl.Series, options: Mapping[str, Any]) -> Self:
         """Learn the tags, the common ones first. Missing targets are left out; raises DataError without any tag."""
         from deepwright.blocks.losses import check_loss
