@@ -10,6 +10,8 @@ import numpy as np
 import polars as pl
 
 from deepwright.core.find import find, names
+from deepwright.evaluation.record import Record
+from deepwright.explanation.mistakes import worst_mistakes
 
 SKILL = {"majority": 0.0, "one_rule": 0.45, "linear": 0.9, "boosted_trees": 0.93, "tabm": 0.95}
 FAMILY = {"majority": "rule", "one_rule": "rule", "linear": "classical", "boosted_trees": "classical", "tabm": "deep"}
@@ -294,7 +296,8 @@ def _scores(name: str, kind: str, value: list[float] | None) -> dict[str, Any]:
         "deep": None,
     }
     if name == "tabm":
-        scores["deep"] = {"network": "tabm", "parameters": 123_456, "plan": {}, "stopped": "patience", "epochs": 40}
+        plan = {"optimizer": "adamw", "lr": 0.002, "batch": 256, "weight_decay": 0.0003, "patience": 16, "clip": None}
+        scores["deep"] = {"network": "tabm", "parameters": 123_456, "plan": plan, "stopped": "patience", "epochs": 40}
         scores["deep"] |= {"steps": 400, "best_epoch": 24}
     return scores
 
@@ -359,9 +362,11 @@ def _explain(folder: Path, frame: pl.DataFrame, target: str, table: pl.DataFrame
         for i, c in enumerate(inputs)
     ]
     _json(folder / "importance.json", {"contender": "linear", "metric": "accuracy", "columns": drops})
-    worst = table.head(8).select("row", "truth", "prediction").with_columns(pl.lit(0.9).alias("wrongness"))
-    rows = frame[worst["row"].to_list()].select(pl.col(c).alias(f"input:{c}") for c in inputs)
-    worst.hstack(rows).write_parquet(folder / "mistakes.parquet")
+    rows = table["row"].to_numpy()
+    predictions = table.drop("contender", "row", "truth")
+    worst_mistakes(Record(folder).task, predictions, frame[rows.tolist()], rows).write_parquet(
+        folder / "mistakes.parquet"
+    )
 
 
 def _json(path: Path, data: object) -> None:

@@ -31,7 +31,7 @@ _CLASSES = 60
 """Classes listed at most."""
 
 _ALWAYS = ("contest", "target_distribution", "data_columns", "learning_curves", "learning_curve_rows", "importance")
-"""Figures that have a place of their own on the page; the task's others stand under "how well, exactly"."""
+"""Figures that have a place of their own on the page; the task's others stand under "In detail"."""
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,21 @@ _HERE = Path(__file__).parent
 SEVERITY = {"info": "note", "warn": "warning", "error": "serious"}
 """Severity → the word that people read."""
 
+_PLAN = (
+    "optimizer",
+    "lr",
+    "schedule",
+    "warmup",
+    "batch",
+    "weight_decay",
+    "clip",
+    "ema",
+    "patience",
+    "precision",
+    "device",
+)
+"""Keys of a plan that are shown beside the learning curves, where they are set."""
+
 
 def write_report(folder: str | Path) -> Path:
     """Write `report.html` and `figures/*.svg` into a run folder from its files alone; gives the page's path.
@@ -93,7 +108,7 @@ def _environment() -> Environment:
         "size": words.size,
         "when": words.when,
     }
-    environment.globals |= {"interval": interval, "severity": SEVERITY}
+    environment.globals |= {"interval": interval, "severity": SEVERITY, "plan_keys": _PLAN}
     return environment
 
 

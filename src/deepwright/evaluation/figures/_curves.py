@@ -91,3 +91,8 @@ def some(rows: int, most: int = 1000) -> np.ndarray:
     if rows <= most:
         return np.arange(rows)
     return np.sort(np.random.default_rng(0).choice(rows, most, replace=False))
+
+
+def dot_alpha(rows: int) -> float:
+    """How solid a dot of a cloud is: the more dots, the more one must see through them."""
+    return 0.75 if rows <= 200 else 0.45 if rows <= 600 else 0.3

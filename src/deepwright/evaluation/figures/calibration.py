@@ -20,7 +20,7 @@ class Calibration(Figure):
     """A reliability diagram (DeGroot and Fienberg, 1983) with 95 % intervals, and the number of rows in each bin."""
 
     name: ClassVar[str] = "calibration"
-    title: ClassVar[str] = "Whether its probabilities can be believed"
+    title: ClassVar[str] = "Calibration"
     caption: ClassVar[str] = (
         "On the dotted diagonal, what the winner says with 80 % happens eight times in ten. Below it, the winner is "
         "too sure of itself; above it, not sure enough. The bars below count the rows behind each dot."

@@ -23,7 +23,7 @@ class Confusion(Figure):
     """A row a true class, a column a predicted one; beyond 20 classes, the ones most confused."""
 
     name: ClassVar[str] = "confusion"
-    title: ClassVar[str] = "What is taken for what"
+    title: ClassVar[str] = "Confusion matrix"
     caption: ClassVar[str] = (
         "Rows are the true classes, columns what the winner said; the numbers count test rows, the shade is the share "
         "of the true class. All rows on the diagonal would be perfect."

@@ -19,7 +19,7 @@ class Contest(Figure):
     """Dots and intervals, best on top; the marker says the family, the dashed line is the best rule."""
 
     name: ClassVar[str] = "contest"
-    title: ClassVar[str] = "The contest"
+    title: ClassVar[str] = "Scores with 95 % intervals"
     caption: ClassVar[str] = (
         "Scores on the test rows, which no contender saw. Bars are 95 % intervals: where they overlap widely, "
         "chance could have turned the order. A model that does not pass the dashed line is not worth its cost."
@@ -94,6 +94,7 @@ def _draw_one(axes: Axes, place: int, scores: Scores, *, won: bool) -> None:
         ha="center",
         va="bottom",
         fontsize=10,
+        bbox={"facecolor": style.PAPER, "edgecolor": "none", "alpha": 0.85, "pad": 0.8},
         fontweight="bold" if won else "normal",
         color=colour if won else style.INK,
     )

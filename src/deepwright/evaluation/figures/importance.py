@@ -20,7 +20,7 @@ class ImportanceFigure(Figure):
     """Permutation importance of the columns that matter most, with 95 % intervals."""
 
     name: ClassVar[str] = "importance"
-    title: ClassVar[str] = "What the winner leans on"
+    title: ClassVar[str] = "Permutation importance"
     caption: ClassVar[str] = (
         "How much worse the score gets when a column's values are shuffled among the rows. Where the bar crosses "
         "zero, the column may be of no use. Columns that tell the same story share their weight."

@@ -18,7 +18,7 @@ class LearningCurveRows(Figure):
     """Score with its interval against the number of training rows, on a doubling scale."""
 
     name: ClassVar[str] = "learning_curve_rows"
-    title: ClassVar[str] = "Whether more rows would help"
+    title: ClassVar[str] = "Score against training rows"
     caption: ClassVar[str] = (
         "The winner, fitted on growing shares of the training rows. Still climbing at the right end: more rows would "
         "help. Flat: they would not."

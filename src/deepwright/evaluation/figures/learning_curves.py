@@ -23,7 +23,7 @@ class LearningCurves(Figure):
     """Two panels over the same epochs: losses above, the validation score below."""
 
     name: ClassVar[str] = "learning_curves"
-    title: ClassVar[str] = "How the networks learned"
+    title: ClassVar[str] = "Learning curves"
     caption: ClassVar[str] = (
         "Dashed: loss on the training rows. Solid: on the validation rows. Where the solid line turns up while the "
         "dashed one falls, the network learns rows by heart; the weights of the marked epoch are the ones kept."

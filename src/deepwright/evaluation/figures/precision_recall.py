@@ -17,7 +17,7 @@ class PrecisionRecall(Figure):
     """Two classes: a line a contender. More classes or tags: the winner's line for each against the rest."""
 
     name: ClassVar[str] = "precision_recall"
-    title: ClassVar[str] = "Purity against completeness (precision and recall)"
+    title: ClassVar[str] = "Precision and recall"
     caption: ClassVar[str] = (
         "Each point is a threshold. Unlike ROC it shows what rare positives cost; guessing gives a flat line at the "
         "share of positives. AP is the average precision."

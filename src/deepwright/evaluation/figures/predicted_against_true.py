@@ -9,7 +9,7 @@ import numpy as np
 from deepwright.core.metric import Answers
 from deepwright.evaluation import style
 from deepwright.evaluation.figure import Figure
-from deepwright.evaluation.figures._curves import some, winner_answers
+from deepwright.evaluation.figures._curves import dot_alpha, some, winner_answers
 from deepwright.evaluation.record import Record
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class PredictedAgainstTrue(Figure):
         ends = (both.min() - pad, both.max() + pad)
         axes.plot(ends, ends, color=style.MUTED, linestyle=(0, (1, 2)), linewidth=1)
         x, y = answers.truth[shown], answers.prediction[shown]
-        axes.plot(x, y, "o", color=style.ACCENT, markersize=4, alpha=0.45, mew=0)
+        axes.plot(x, y, "o", color=style.ACCENT, markersize=4, alpha=dot_alpha(len(answers)), mew=0)
         axes.set_xlim(*ends)
         axes.set_ylim(*ends)
         axes.set_aspect("equal")

@@ -9,7 +9,7 @@ import numpy as np
 from deepwright.core.metric import Answers
 from deepwright.evaluation import style
 from deepwright.evaluation.figure import Figure
-from deepwright.evaluation.figures._curves import some, winner_answers
+from deepwright.evaluation.figures._curves import dot_alpha, some, winner_answers
 from deepwright.evaluation.record import Record
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ class Residuals(Figure):
     """Truth minus prediction over the prediction, with its histogram beside it."""
 
     name: ClassVar[str] = "residuals"
-    title: ClassVar[str] = "How far off, and where"
+    title: ClassVar[str] = "Residuals"
     caption: ClassVar[str] = (
         "Truth minus prediction, in the target's unit: above the line the winner said too little. A cloud without "
         "shape is good; a fan or a bend means there is something left to learn."
@@ -28,6 +28,9 @@ class Residuals(Figure):
 
     def suits(self, record: Record) -> bool:
         return _answers(record) is not None
+
+    def height(self, record: Record) -> int:
+        return 400
 
     def draw(self, record: Record, canvas: Canvas) -> None:
         answers = _answers(record)
@@ -38,7 +41,15 @@ class Residuals(Figure):
         cloud = canvas.add_subplot(grid[0])
         beside = canvas.add_subplot(grid[1], sharey=cloud)
         cloud.axhline(0, color=style.MUTED, linewidth=1)
-        cloud.plot(answers.prediction[shown], off[shown], "o", color=style.ACCENT, markersize=4, alpha=0.45, mew=0)
+        cloud.plot(
+            answers.prediction[shown],
+            off[shown],
+            "o",
+            color=style.ACCENT,
+            markersize=4,
+            alpha=dot_alpha(len(off)),
+            mew=0,
+        )
         bins = min(30, max(5, int(np.sqrt(len(off)))))
         beside.hist(off, bins=bins, orientation="horizontal", color=style.ACCENT, alpha=0.45)
         cloud.set_xlabel(f"predicted {style.short(record.run.task.target if record.run.task else '', 24)}")

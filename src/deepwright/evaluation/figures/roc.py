@@ -18,7 +18,7 @@ class Roc(Figure):
     """Two classes: a line a contender. More classes or tags: the winner's line for each against the rest."""
 
     name: ClassVar[str] = "roc"
-    title: ClassVar[str] = "Found against false alarms (ROC)"
+    title: ClassVar[str] = "ROC curve"
     caption: ClassVar[str] = (
         "Each point is a threshold. The area under the line is the chance that a positive row gets a higher "
         "probability than a negative one; guessing gives the dotted diagonal, area 0.5."

@@ -22,7 +22,7 @@ class TagScores(Figure):
     """One line a tag, the most frequent first: F1 as a dot between precision and recall."""
 
     name: ClassVar[str] = "tag_scores"
-    title: ClassVar[str] = "How well each tag is found"
+    title: ClassVar[str] = "Precision, recall and F1 of each tag"
     caption: ClassVar[str] = (
         "P is precision (how many of those found are right), R is recall (how many are found), the dot is F1. "
         "The number of test rows with the tag stands beside its name."

@@ -18,7 +18,7 @@ class TargetDistribution(Figure):
     """A histogram of numbers and times; bars of classes and tags, most frequent first."""
 
     name: ClassVar[str] = "target_distribution"
-    title: ClassVar[str] = "What there is to predict"
+    title: ClassVar[str] = "Distribution of the target"
     caption: ClassVar[str] = "The target over all rows. Rare classes and long tails are where scores are least certain."
 
     def suits(self, record: Record) -> bool:
