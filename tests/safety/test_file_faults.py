@@ -15,6 +15,7 @@ import watch
 
 from deepwright.core.errors import DeepwrightError, RunError, UserError
 from deepwright.core.files import (
+    amend,
     append_line,
     check_manifest,
     new_folder,
@@ -103,6 +104,11 @@ DEEDS = {
     ),
     "write_manifest": Deed(
         _manifest_set_up, lambda root: write_manifest(root), lambda root: bool(check_manifest(root))
+    ),
+    "amend": Deed(
+        _folder,
+        lambda root: amend(root / "model", "scores.json", b'{"a": 2}'),
+        lambda root: _folder_holds(root) and old_or_new(root / "model" / "scores.json", {"a": 1}, {"a": 2}),
     ),
     "new_folder": Deed(lambda root: None, _folder, _folder_holds),
 }

@@ -16,15 +16,16 @@ from typing import TYPE_CHECKING, Any
 
 from deepwright.core.errors import RunError
 from deepwright.core.files import (
+    amend,
     append_line,
     check_manifest,
+    inside,
     json_bytes,
     new_folder,
     read_json,
     read_json_lines,
     write_bytes,
     write_json,
-    write_manifest,
     write_parquet,
     write_tensors,
     write_text,
@@ -103,7 +104,7 @@ class Book:
     # ---------------------------------------------------------------- contenders
     def workroom(self, label: str) -> Path:
         """Where a contender keeps its checkpoints while it learns; survives a kill."""
-        room = self.folder / "work" / label
+        room = inside(self.folder, f"work/{label}")
         room.mkdir(parents=True, exist_ok=True)
         return room
 
@@ -113,7 +114,7 @@ class Book:
 
     def keep_model(self, label: str, model: Model | None, scores: Mapping[str, Any]) -> dict[str, Any]:
         """Save a fitted contender with its scores, all or nothing; gives the scores with the size in bytes."""
-        with new_folder(self.folder / "contenders", label) as room:
+        with new_folder(self.folder, f"contenders/{label}") as room:
             if model is not None:
                 model.save(room)
             size = sum(file.stat().st_size for file in room.rglob("*") if file.is_file())
@@ -123,13 +124,12 @@ class Book:
 
     def keep_scores(self, label: str, scores: Mapping[str, Any]) -> None:
         """Rewrite a contender's scores; its manifest follows."""
-        room = self.folder / "contenders" / label
-        write_json(room / "scores.json", scores)
-        write_manifest(room)
+        room = inside(self.folder, f"contenders/{label}")
+        amend(room, "scores.json", json_bytes(scores, indent=1) + b"\n")
 
     def scores(self, label: str) -> dict[str, Any] | None:
         """The scores of a contender that is done and undamaged, else None (it will be fitted again)."""
-        room = self.folder / "contenders" / label
+        room = inside(self.folder, f"contenders/{label}")
         if not room.is_dir():
             return None
         try:
@@ -188,7 +188,17 @@ def _hardware() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "memory_gib": round(memory / 2**30),
         "system": f"{platform.system()} {platform.machine()}",
+        "device": _device(),
     }
+
+
+def _device() -> str:
+    """The accelerator that networks use, found without loading torch where there is none."""
+    if shutil.which("nvidia-smi") is None and sys.platform != "darwin":
+        return "cpu"
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
 
 
 def _cpu() -> str:

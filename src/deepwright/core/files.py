@@ -2,12 +2,12 @@
 
 Writing   write_bytes, write_text, write_json, write_parquet, write_tensors   all of the new file, or all of the old one
           append_line, truncate_lines                                         logs of JSON lines
-          new_folder, write_manifest, sweep                                   folders that appear whole
+          new_folder, write_manifest, amend, sweep                            folders that appear whole
 Reading   read_bytes, read_text, read_json, read_json_lines, read_parquet, read_tensors
           check_manifest, inside, boundary                                    nothing executes, nothing outside is read
 """
 
-from deepwright.core.manifest import MANIFEST, check_manifest, new_folder, sweep, write_manifest
+from deepwright.core.manifest import MANIFEST, amend, check_manifest, new_folder, sweep, write_manifest
 from deepwright.core.paths import inside
 from deepwright.core.reading import (
     boundary,
@@ -32,6 +32,7 @@ from deepwright.core.writing import (
 
 __all__ = [
     "MANIFEST",
+    "amend",
     "append_line",
     "boundary",
     "check_manifest",

@@ -17,6 +17,8 @@ from deepwright.core.reading import boundary, read_bytes, read_json
 from deepwright.core.writing import json_bytes, sync_folder, write_bytes
 
 MANIFEST = "MANIFEST.json"
+_NEXT = ".MANIFEST.next"
+"""The manifest as it will be once `amend` is done."""
 FORMAT = 1
 
 
@@ -26,6 +28,18 @@ def write_manifest(folder: Path | str) -> None:
         write_bytes(Path(folder) / MANIFEST, _manifest_bytes(_measure(Path(folder))))
 
 
+def amend(folder: Path | str, name: str, data: bytes) -> None:
+    """Replace one file of a folder that has a manifest; killed at any moment, the folder is the old or the new one."""
+    folder = Path(folder)
+    path = inside(folder, name)
+    with _writing(folder):
+        files = _measure(folder) | {name: {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}}
+        write_bytes(folder / _NEXT, _manifest_bytes(files))
+        write_bytes(path, data)
+        (folder / _NEXT).replace(folder / MANIFEST)
+        sync_folder(folder)
+
+
 def check_manifest(folder: Path | str, *, extra: bool = False) -> dict[str, dict[str, Any]]:
     """Compare the folder with its manifest: file → {"bytes": …, "sha256": …}.
 
@@ -33,8 +47,16 @@ def check_manifest(folder: Path | str, *, extra: bool = False) -> dict[str, dict
     Raises RunError naming what is changed, missing or extra: any flipped bit of any file, the manifest included.
     Finds accidents, not attackers, who can write a manifest too.
     """
-    folder = Path(folder)
-    path = inside(folder, MANIFEST)
+    try:
+        return _checked(Path(folder), MANIFEST, extra)
+    except RunError:
+        if not (Path(folder) / _NEXT).exists():
+            raise
+        return _checked(Path(folder), _NEXT, extra)
+
+
+def _checked(folder: Path, manifest: str, extra: bool) -> dict[str, dict[str, Any]]:
+    path = inside(folder, manifest)
     recorded = read_json(path)
     with boundary(path):
         if recorded["format"] != FORMAT:
@@ -140,7 +162,7 @@ def _walk(folder: Path) -> list[str]:
         for name in folders:
             inside(folder, (base / name).as_posix())
         found += [(base / name).as_posix() for name in files if not _is_leftover(name)]
-    return sorted(name for name in found if name != MANIFEST)
+    return sorted(name for name in found if name not in (MANIFEST, _NEXT))
 
 
 def _differences(folder: Path, files: dict[str, Any], extra: bool) -> list[str]:
