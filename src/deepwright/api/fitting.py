@@ -211,7 +211,13 @@ def _importance(ground: Ground, standing: Standing) -> dict[str, Any]:
     return {
         "contender": standing.entry.label,
         **importance(
-            standing.model, ground.rows("valid"), ground.encoding.columns, ground.task, ground.metric, seconds=10.0, seed=0
+            standing.model,
+            ground.rows("valid"),
+            ground.encoding.columns,
+            ground.task,
+            ground.metric,
+            seconds=10.0,
+            seed=0,
         ),
     }
 

@@ -193,7 +193,7 @@ def make_ground(recipe: Recipe, source: Any, tell: Teller) -> Ground:
         why_task=why_task,
     )
     for found in ground.checks:
-        tell.line(f"  {found['severity']}: {found['message']} {found['remedy'] or ''}")
+        tell.line(f"  {found['severity']}: {found['message'].rstrip('.')}. {found['remedy'] or ''}")
     _ = ground.metric  # a metric that does not fit says so before anyone learns
     return ground
 

@@ -33,9 +33,7 @@ def started(entry: Entry, ground: Ground, book: Book, tell: Teller, share: float
     training: dict[str, Any] = dict(chosen.training)
     if wanted.epochs is not None:
         training["epochs"] = wanted.epochs
-    first = NetworkContender(
-        NetworkContender.Options(network=chosen.network, config=chosen.config, training=training)
-    )
+    first = NetworkContender(NetworkContender.Options(network=chosen.network, config=chosen.config, training=training))
     kept = room / "pretrained"
     if not kept.is_dir():
         (room / "pretraining").mkdir(exist_ok=True)
