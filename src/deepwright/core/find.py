@@ -94,7 +94,7 @@ def _file_of(family: str, name: str) -> Path:
 @functools.cache
 def _names_in(file: Path) -> dict[str, str]:
     line = (ast.get_docstring(_parse(file)) or "").partition("\n")[0].strip()
-    return {name: line for name in _literal_names(file) or {file.stem: {}}}
+    return dict.fromkeys(_literal_names(file) or {file.stem: {}}, line)
 
 
 @functools.cache
