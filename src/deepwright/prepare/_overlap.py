@@ -50,8 +50,8 @@ def duplicates(frame: pl.DataFrame, split: Split, kinds: Mapping[str, str], inpu
     yield Check(
         id="duplicates_across_splits",
         severity="info" if by_chance else "warn",
-        message=f"{count(rows, 'test row')} ({share:.1%}) have the same inputs as a training row ({'; '.join(examples)})"
-        + ("; with so few different values they may meet by chance" if by_chance else ""),
+        message=f"{count(rows, 'test row')} ({share:.1%}) have the same inputs as a training row "
+        f"({'; '.join(examples)}){'; with so few different values they may meet by chance' * by_chance}",
         numbers={"rows": rows, "share": share, "share_by_chance": chance, "examples": examples},
         remedy="Drop repeated rows, or keep them together with a group column (data.split.by: group).",
     )
@@ -79,7 +79,7 @@ def straddling(frame: pl.DataFrame, split: Split, kinds: Mapping[str, str], targ
             yield Check(
                 id=f"groups_straddle:{name}",
                 severity="warn",
-                message=f"{share:.0%} of the test rows belong to a '{name}' that training has too ({example}, …); "
+                message=f"{share:.0%} of the test rows belong to a '{name}' also in training ({example}, …); "
                 f"{distinct:,} of them have {known / distinct:.1f} rows each",
                 numbers={"share": share, "groups": distinct, "rows_per_group": known / distinct},
                 remedy=f"If predictions are for new ones, split by them: --split group:{name}.",

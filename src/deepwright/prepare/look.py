@@ -1,0 +1,146 @@
+"""Look: the data behind `deepwright look DATA`, and its picture in the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from deepwright.core.table import Table
+from deepwright.prepare.facts import facts
+from deepwright.prepare.infer import infer_kinds
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+_BARS = "▁▂▃▄▅▆▇█"
+_MOST_COLUMNS = 100
+"""Columns that the terminal shows; the JSON has them all."""
+_MOST_SUSPICIOUS = 20
+
+
+def look(table: Table, overrides: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """What is in a table, JSON-able.
+
+    {"source", "format", "rows", "columns": [as in facts.json, with "type", "why" and "alternatives"
+    [{"kind", "why"}]], "suspicious": [as in facts.json], "notes": what was done on reading, "override": how to
+    change a kind}. Raises NotFoundError for an unknown column or kind in `overrides` (column → kind).
+    """
+    views = infer_kinds(table.frame, overrides)
+    found = facts(table, {name: view.kind for name, view in views.items()})
+    for column in found["columns"]:
+        view = views[column["name"]]
+        column["type"] = str(table.frame.schema[column["name"]])
+        column["why"] = view.why
+        column["alternatives"] = [{"kind": kind, "why": why} for kind, why in view.alternatives]
+    return {
+        "source": table.origin.source,
+        "format": table.origin.format,
+        "rows": len(table),
+        **found,
+        "notes": list(table.origin.notes),
+        "override": _override(found["columns"]),
+    }
+
+
+def render(content: Mapping[str, Any]) -> RenderableType:
+    """The dict of `look` for a terminal of 80 columns or more."""
+    from rich.console import Group
+    from rich.text import Text
+
+    columns = content["columns"]
+    title = Text.assemble(
+        (content["source"], "bold"), f"  {content['rows']:,} rows, {len(columns):,} columns ({content['format']})"
+    )
+    parts: list[RenderableType] = [title, *(Text(f"  {note}", style="dim") for note in content["notes"])]
+    parts.append(_columns_table(columns[:_MOST_COLUMNS]))
+    if len(columns) > _MOST_COLUMNS:
+        parts.append(Text(f"… and {len(columns) - _MOST_COLUMNS:,} more columns; --json lists them all.", style="dim"))
+    if content["suspicious"]:
+        parts.append(_suspicious_table(content["suspicious"]))
+    parts.append(Text(content["override"], style="dim"))
+    return Group(*parts)
+
+
+def _columns_table(columns: list[dict[str, Any]]) -> RenderableType:
+    from rich import box
+    from rich.console import Group
+    from rich.table import Table as Grid
+    from rich.text import Text
+
+    grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    grid.add_column("column", overflow="fold", max_width=20)
+    grid.add_column("kind", no_wrap=True)
+    grid.add_column("missing", justify="right", no_wrap=True)
+    grid.add_column("distinct", justify="right", no_wrap=True)
+    grid.add_column("values, and why this kind", overflow="ellipsis", ratio=1)
+    for column in columns:
+        missing = f"{column['missing']:,}" if column["missing"] else "–"
+        values = _values(column)
+        values.no_wrap, values.overflow = True, "ellipsis"
+        grid.add_row(
+            Text(column["name"] or "(no name)", style="bold"),
+            Text(column["kind"], style=_COLOURS.get(column["kind"], "")),
+            Text(missing, style="yellow" if column["missing"] else "dim"),
+            f"{column['distinct']:,}" + ("+" if column.get("sampled") and column["kind"] != "category" else ""),
+            Group(values, Text(column["why"], style="dim")),
+        )
+    return grid
+
+
+_COLOURS = {"number": "cyan", "category": "green", "text": "magenta", "time": "blue", "tags": "green", "id": "dim"}
+
+
+def _values(column: Mapping[str, Any]) -> Any:
+    """Range and histogram of numbers and times, the most frequent values of everything else."""
+    from rich.text import Text
+
+    if "histogram" in column:
+        low, high = (_short(column[end]) for end in ("minimum", "maximum"))
+        bars = Text(bars_of(column["histogram"]["counts"]), style="cyan")
+        return Text.assemble(f"{low} ", bars, f" {high}  median {_short(column['median'])}")
+    top = column.get("top") or []
+    if not top:
+        return Text("no values", style="dim")
+    if column["kind"] in ("id", "text"):
+        return Text(f"such as “{top[0][0]}”")
+    return Text(", ".join(f"{value} ×{rows:,}" for value, rows in top[:6]) + (", …" if column["distinct"] > 6 else ""))
+
+
+def bars_of(counts: list[int]) -> str:
+    """A histogram in one line of text: "▁▂▅█▄▁"; empty bins are blank, the smallest count still shows."""
+    tallest = max(counts, default=0) or 1
+    return "".join(
+        " " if not rows else _BARS[min(len(_BARS) - 1, rows * len(_BARS) // (tallest + 1))] for rows in counts
+    )
+
+
+def _suspicious_table(suspicious: list[dict[str, str]]) -> RenderableType:
+    from rich.table import Table as Grid
+    from rich.text import Text
+
+    grid = Grid.grid(padding=(0, 2, 0, 0))
+    grid.title, grid.title_justify, grid.title_style = "Worth a look", "left", "bold yellow"
+    grid.add_column(overflow="fold", max_width=20)
+    grid.add_column(overflow="fold", max_width=18, style="yellow")
+    grid.add_column(overflow="fold")
+    for found in suspicious[:_MOST_SUSPICIOUS]:
+        grid.add_row(Text(found["column"] or "(all rows)", style="bold"), found["what"], Text(found["evidence"]))
+    if len(suspicious) > _MOST_SUSPICIOUS:
+        grid.add_row("…", f"{len(suspicious) - _MOST_SUSPICIOUS:,} more", "--json lists them all")
+    return grid
+
+
+def _override(columns: list[dict[str, Any]]) -> str:
+    """How to change a kind, with a column of this very table where another kind would do."""
+    for column in columns:
+        for other in column["alternatives"]:
+            if "id" not in (column["kind"], other["kind"]):
+                return f"Another kind for a column: --kind {column['name']}={other['kind']}"
+    name = columns[0]["name"] if columns else "COLUMN"
+    return f"Another kind for a column: --kind {name}=category (number, category, text, time, tags, id)"
+
+
+def _short(value: float | str) -> str:
+    if isinstance(value, str):
+        return value
+    return f"{value:,.0f}" if float(value).is_integer() and abs(value) < 1e7 else f"{value:.4g}"
