@@ -72,7 +72,7 @@ def texts(column: pl.Series) -> pl.Series:
         as_integers = column.set(~whole.fill_null(False), None).cast(pl.Int64).cast(pl.String)
         as_floats = column.fill_nan(None).cast(pl.String)
         return as_integers.zip_with(whole.fill_null(False), as_floats)
-    if dtype in (pl.List, pl.Array, pl.Struct, pl.Object, pl.Binary):
+    if dtype in (pl.List, pl.Array, pl.Struct, pl.Object, pl.Binary, pl.Duration):
         return pl.Series(column.name, [None if value is None else str(value) for value in column], dtype=pl.String)
     return column.cast(pl.String)
 
@@ -89,6 +89,13 @@ def read_state(model: type[State], state: dict[str, Any], kind: str) -> State:
             where="schema.json",
             remedy="Restore the run folder, or fit again.",
         ) from None
+
+
+def known_values(values: tuple[str, ...], column: str) -> pl.Enum:
+    """The stored values as a type to look texts up in; RunError where they repeat."""
+    if len(set(values)) < len(values):
+        raise RunError("stored values repeat.", where=f"schema.json, column '{column}'", remedy="Fit again.")
+    return pl.Enum(values)
 
 
 def shorten(values: list[str], most: int = 6, width: int = 24) -> str:

@@ -12,7 +12,17 @@ from deepwright.core.config import Config
 from deepwright.core.errors import DataError
 from deepwright.core.fields import Field
 from deepwright.core.kind import NO_OPTIONS, Encoder, Guess, Kind
-from deepwright.kinds._shared import BLANK, count, floats, is_blank, read_state, says_identifier, shorten, texts
+from deepwright.kinds._shared import (
+    BLANK,
+    count,
+    floats,
+    is_blank,
+    known_values,
+    read_state,
+    says_identifier,
+    shorten,
+    texts,
+)
 
 if TYPE_CHECKING:
     import scipy.sparse
@@ -107,7 +117,7 @@ class CategoryEncoder(Encoder):
     def __init__(self, state: CategoryState) -> None:
         self.column = state.column
         self._state = state
-        self._known = pl.Enum(state.values + state.rare)
+        self._known = known_values(state.values + state.rare, state.column)
         self._codes = 1 + len(state.values) + (state.missing > 0)
         self._code_of = np.concatenate([np.arange(len(state.values)) + 1, np.zeros(max(1, len(state.rare)), np.int64)])
 

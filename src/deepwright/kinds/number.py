@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 import polars as pl
+from pydantic import Field as Bounds
 
 from deepwright.core.config import Config
 from deepwright.core.errors import DataError, RecipeError, RunError
@@ -103,16 +104,16 @@ class Number(Kind):
             infinite=infinite,
             not_numbers=not_numbers,
         )
-        return NumberEncoder(state, _quantiles(values, seed) if scale == "quantile" and facts.count else None)
+        return NumberEncoder(state, _quantiles(values, seed) if scale == "quantile" else None)
 
     def load(self, state: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Encoder:
         known = read_state(NumberState, state, self.name)
+        if known.scale != "quantile":
+            return NumberEncoder(known)
         grid = arrays.get("quantiles")
-        if known.scale == "quantile" and grid is not None:
-            if grid.ndim != 1 or not len(grid) or not np.isfinite(grid).all() or (np.diff(grid) < 0).any():
-                raise RunError("the stored quantiles are damaged.", where=f"column '{known.column}'")
-            grid = grid.astype(np.float64)
-        return NumberEncoder(known, grid)
+        if grid is None or grid.ndim != 1 or not len(grid) or not np.isfinite(grid).all() or (np.diff(grid) < 0).any():
+            raise RunError("the stored quantiles are damaged.", where=f"column '{known.column}'", remedy="Fit again.")
+        return NumberEncoder(known, grid.astype(np.float64))
 
 
 class NumberState(Config):
@@ -122,7 +123,7 @@ class NumberState(Config):
     scale: Literal["standard", "quantile", "minmax", "none"]
     center: float
     """Taken away before …"""
-    spread: float
+    spread: float = Bounds(gt=0)
     """… dividing by this (1 for constant columns)."""
     minimum: float
     maximum: float
@@ -278,6 +279,8 @@ def _span(state: NumberState) -> tuple[np.float32, np.float32]:
 def _quantiles(values: np.ndarray, seed: int) -> np.ndarray:
     """(Q,) sorted quantiles of the finite values at evenly spaced probabilities, from at most 100,000 rows."""
     usable = values[np.isfinite(values)]
+    if not len(usable):
+        return np.zeros(1)
     if len(usable) > _QUANTILE_ROWS:
         usable = np.random.default_rng(seed).choice(usable, _QUANTILE_ROWS, replace=False)
     grid = np.percentile(usable, np.linspace(0, 100, min(_QUANTILES, len(usable))))

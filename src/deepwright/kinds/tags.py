@@ -12,7 +12,7 @@ from deepwright.core.config import Config
 from deepwright.core.errors import DataError
 from deepwright.core.fields import Field
 from deepwright.core.kind import NO_OPTIONS, Encoder, Guess, Kind
-from deepwright.kinds._shared import count, is_blank, read_state, shorten
+from deepwright.kinds._shared import count, is_blank, known_values, read_state, shorten
 from deepwright.kinds._tags import BRACKETS, parse_tags, tag_form
 
 _MOST = 200
@@ -88,7 +88,7 @@ class TagsEncoder(Encoder):
     def __init__(self, state: TagsState) -> None:
         self.column = state.column
         self._state = state
-        self._known = pl.Enum(state.tags)
+        self._known = known_values(state.tags, state.column)
 
     @property
     def fields(self) -> tuple[Field, ...]:

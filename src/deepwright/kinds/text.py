@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import polars as pl
+from pydantic import Field as Bounds
 
 from deepwright.core.config import Config
 from deepwright.core.errors import DataError, RunError
 from deepwright.core.fields import Field
 from deepwright.core.kind import NO_OPTIONS, Encoder, Guess, Kind
 from deepwright.kinds._dates import detect_format
-from deepwright.kinds._shared import count, floats, is_blank, read_state, shorten
+from deepwright.kinds._shared import count, floats, is_blank, known_values, read_state, shorten, texts
 from deepwright.kinds._words import ngrams, padded, token_lists
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class Text(Kind):
     def fit(self, column: pl.Series, *, seed: int = 0, options: Mapping[str, Any] = NO_OPTIONS) -> Encoder:
         if not len(column):
             raise DataError("a text column needs at least one training row.", where=f"column '{column.name}'")
-        rows = column.cast(pl.String)
+        rows = texts(column)
         rows = rows.sample(_ROWS, seed=seed) if len(rows) > _ROWS else rows
         words = float((rows.drop_nulls().str.strip_chars().str.count_matches(r"\s+") + 1).mean() or 1.0)  # type: ignore[arg-type]
         unit: Literal["word", "character"] = "word" if words >= 2 else "character"
@@ -91,8 +92,6 @@ class Text(Kind):
         idf = arrays.get("idf")
         if idf is None or idf.shape != (len(known.terms),) or not np.isfinite(idf).all():
             raise RunError("the stored term weights are damaged.", where=f"column '{known.column}'")
-        if len(set(known.terms)) < len(known.terms) or len(set(known.tokens)) < len(known.tokens):
-            raise RunError("the stored vocabulary repeats a word.", where=f"column '{known.column}'")
         return TextEncoder(known, idf.astype(np.float64))
 
 
@@ -105,7 +104,7 @@ class TextState(Config):
     """For networks: ids 2 and on, the most frequent first."""
     terms: tuple[str, ...]
     """For TF-IDF: the columns, in alphabetical order."""
-    length: int
+    length: int = Bounds(ge=1, le=_LONGEST)
     """Tokens that networks read of each text."""
     words: float
     """On average in a training text."""
@@ -122,22 +121,22 @@ class TextEncoder(Encoder):
         self.column = state.column
         self._state = state
         self._idf = idf
-        self._tokens = pl.Enum(state.tokens)
-        self._terms = pl.Enum(state.terms)
+        self._tokens = known_values(state.tokens, state.column)
+        self._terms = known_values(state.terms, state.column)
 
     @property
     def fields(self) -> tuple[Field, ...]:
         return (Field(form="tokens", name=self.column, size=2 + len(self._state.tokens)),)
 
     def encode(self, column: pl.Series) -> dict[str, np.ndarray]:
-        tokens = token_lists(_as_text(column), characters=self._state.unit == "character")
+        tokens = token_lists(texts(column), characters=self._state.unit == "character")
         return {self.column: padded(tokens, self._tokens, self._state.length)}
 
     def matrix(self, column: pl.Series) -> tuple[scipy.sparse.csr_matrix, list[str]]:
         import scipy.sparse
 
         grams = ngrams(
-            _as_text(column),
+            texts(column),
             characters=self._state.unit == "character",
             longest=_LONGEST_NGRAM[self._state.unit],
         )
@@ -153,7 +152,6 @@ class TextEncoder(Encoder):
 
     def unseen(self, column: pl.Series) -> pl.Series:
         """Texts without a single known token."""
-        column = _as_text(column)
         known = (self.encode(column)[self.column] > 1).any(axis=1)
         return pl.Series(column.name, ~known & ~is_blank(column).to_numpy())
 
@@ -190,7 +188,3 @@ def _terms(rows: pl.Series, unit: str, least: int) -> tuple[tuple[str, ...], np.
     kept = counted.filter(pl.col("rows") >= least).sort("count", "term", descending=[True, False]).head(_MOST_TERMS)
     kept = kept.sort("term")
     return tuple(kept["term"].to_list()), np.log((1 + len(rows)) / (1 + kept["rows"].cast(pl.Float64).to_numpy())) + 1
-
-
-def _as_text(column: pl.Series) -> pl.Series:
-    return column if column.dtype == pl.String else column.cast(pl.String, strict=False)

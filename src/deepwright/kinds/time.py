@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
 
 from deepwright.core.config import Config
-from deepwright.core.errors import DataError
+from deepwright.core.errors import DataError, RunError
 from deepwright.core.fields import Field
 from deepwright.core.kind import NO_OPTIONS, Encoder, Guess, Kind
-from deepwright.kinds._dates import days_of, detect_format, has_date
+from deepwright.kinds._dates import FORMATS, days_of, detect_format, has_date
 from deepwright.kinds._shared import count, is_blank, read_state
 
-_CYCLES = {"month": 12, "weekday": 7, "hour": 24}
+Part = Literal["month", "weekday", "hour"]
+_CYCLES: dict[Part, int] = {"month": 12, "weekday": 7, "hour": 24}
 """Calendar part → its length."""
 
 
@@ -77,7 +78,12 @@ class Time(Kind):
         return TimeEncoder(state)
 
     def load(self, state: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Encoder:
-        return TimeEncoder(read_state(TimeState, state, self.name))
+        known = read_state(TimeState, state, self.name)
+        if known.format is not None and known.format not in FORMATS:
+            raise RunError(
+                f"the stored time format '{known.format}' is none of ours.", where=f"column '{known.column}'"
+            )
+        return TimeEncoder(known)
 
 
 class TimeState(Config):
@@ -94,7 +100,7 @@ class TimeState(Config):
     mean: float
     sd: float
     """Of the days elapsed since `start`."""
-    parts: tuple[str, ...]
+    parts: tuple[Part, ...]
     """Those of month, weekday and hour that vary in training."""
     missing: int
     unreadable: int
@@ -164,7 +170,7 @@ class TimeEncoder(Encoder):
         known = np.isfinite(days)
         return (days if known.all() else np.where(known, days, self._state.start)), known
 
-    def _varying(self, days: np.ndarray) -> dict[str, np.ndarray]:
+    def _varying(self, days: np.ndarray) -> dict[Part, np.ndarray]:
         parts = _parts(days, self._state.dated)
         return {name: parts[name] for name in self._state.parts if name in parts}
 
@@ -177,7 +183,7 @@ def said(days: float, dated: bool) -> str:
     return short if not dated else day if clock == "00:00:00" else f"{day} {short}"
 
 
-def _parts(days: np.ndarray, dated: bool) -> dict[str, np.ndarray]:
+def _parts(days: np.ndarray, dated: bool) -> dict[Part, np.ndarray]:
     """Calendar parts of (B,) days: month 1 … 12, weekday 1 (Monday) … 7, hour 0 … 24 with its fraction."""
     whole = np.floor(days)
     hour = np.round((days - whole) * 24, 6)
