@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class Figure(ABC):
     """One picture, drawn from a run folder alone. Stateless; one file each in `evaluation/figures/`.
 
-    Units are pixels at natural size; text is 11 or 12 px. Colours come from `evaluation.style` and never stand alone:
+    Units are pixels at natural size; text is 10 to 12 px. Colours come from `evaluation.style` and never stand alone:
     a marker, a line style, a number or a label says the same.
     """
 

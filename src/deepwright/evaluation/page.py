@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from deepwright.evaluation import words
 from deepwright.evaluation.drawing import Picture, draw
 from deepwright.evaluation.figure import Figure
 from deepwright.evaluation.figures._curves import winner_answers
-from deepwright.evaluation.parts import Column, Facts, FindingPart, Scores
+from deepwright.evaluation.parts import Column, Facts, Scores
 from deepwright.evaluation.record import Record
 
 _COLUMNS = 200
@@ -79,19 +79,18 @@ class Page:
     classes: Table | None
     metrics: Table | None
     mistakes: Table | None
-    edits: dict[str, str] = field(default_factory=dict)
 
 
 def page(record: Record) -> Page:
     """Work out the page; draws the figures that suit the run."""
     figures = {shown.name: shown for shown in _draw_all(record)}
-    path = shlex.quote(_relative(record.folder))
+    path = shell_path(record.folder)
     details = [figures[name] for name in _detail_names(record) if name in figures]
     columns = _columns(record)
     return Page(
         record=record,
         path=path,
-        banner=_banner(record),
+        banner=banner(record),
         command=f"deepwright resume {path}" if record.state in ("running", "stopped") else "",
         figures=figures,
         details=details,
@@ -100,24 +99,25 @@ def page(record: Record) -> Page:
         classes=_classes(record),
         metrics=_metrics(record),
         mistakes=_mistakes(record),
-        edits={finding.id: edit_text(finding) for finding in record.findings if finding.edit},
     )
 
 
-def edit_text(finding: FindingPart) -> str:
-    """The recipe edit as YAML, one key a line."""
-    return yaml.safe_dump(finding.edit, sort_keys=False, allow_unicode=True, width=100).rstrip()
+def edit_text(edit: Mapping[str, Any]) -> str:
+    """A finding's recipe edit as YAML, one key a line."""
+    return yaml.safe_dump(dict(edit), sort_keys=False, allow_unicode=True, width=100).rstrip()
 
 
-def _relative(folder: Path) -> str:
-    """As a person would type it: below the working folder where it is, else whole."""
+def shell_path(folder: Path) -> str:
+    """A folder as a person would type it, quoted: below the working folder where it is, else whole."""
+    whole = folder.resolve()
     try:
-        return str(folder.resolve().relative_to(Path.cwd()))
+        return shlex.quote(str(whole.relative_to(Path.cwd())))
     except ValueError:
-        return str(folder.resolve())
+        return shlex.quote(str(whole))
 
 
-def _banner(record: Record) -> str:
+def banner(record: Record) -> str:
+    """What to know first about a run that did not end well; "" for one that did."""
     why = f" {record.run.why}" if record.run.why else ""
     return {
         "running": "This run has not ended: what follows is how far it had come when the page was written.",

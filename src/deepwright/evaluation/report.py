@@ -10,16 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from deepwright.core.files import inside, write_text
 from deepwright.evaluation import words
-from deepwright.evaluation.page import interval, page
+from deepwright.evaluation.page import edit_text, interval, page
 from deepwright.evaluation.record import Record
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 _HERE = Path(__file__).parent
-
-SEVERITY = {"info": "note", "warn": "warning", "error": "serious"}
-"""Severity → the word that people read."""
 
 _PLAN = (
     "optimizer",
@@ -101,6 +98,7 @@ def _environment() -> Environment:
         "cell": words.cell,
         "count": words.count,
         "duration": words.duration,
+        "edit": edit_text,
         "number": words.number,
         "quote": shlex.quote,
         "short": words.short,
@@ -108,12 +106,12 @@ def _environment() -> Environment:
         "size": words.size,
         "when": words.when,
     }
-    environment.globals |= {"interval": interval, "severity": SEVERITY, "plan_keys": _PLAN}
+    environment.globals |= {"interval": interval, "severity": words.SEVERITY, "plan_keys": _PLAN}
     return environment
 
 
 def _signed(value: float) -> str:
-    said = words.number(value)
+    said = words.number(value, 2)
     return f"+{said}" if math.isfinite(value) and value > 0 else said
 
 

@@ -7,7 +7,15 @@ from typing import Any
 
 from deepwright.evaluation.style import number, short
 
-__all__ = ["cell", "count", "duration", "number", "short", "size", "when"]
+__all__ = ["SEVERITY", "cell", "clean", "count", "duration", "number", "short", "size", "when"]
+
+SEVERITY = {"info": "note", "warn": "warning", "error": "serious"}
+"""Severity of a finding or check → the word that people read."""
+
+
+def clean(text: object) -> str:
+    """Text from data or a file, safe for a terminal: control characters shown as a box, nothing cut."""
+    return "\n".join(short(line, len(line) + 1) for line in str(text).split("\n"))
 
 
 def duration(seconds: float | None) -> str:

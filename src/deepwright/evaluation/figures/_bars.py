@@ -27,7 +27,7 @@ def draw_facts(axes: Axes, facts: Facts, *, most: int, label: str = "") -> None:
     top = (facts.top or ())[:most]
     axes.barh(range(len(top)), [count for _, count in top], height=0.68, color=style.ACCENT, alpha=0.75)
     for place, (_, count) in enumerate(top):
-        axes.annotate(f"{count:,}", (count, place), xytext=(4, 0), textcoords="offset points", va="center", fontsize=10)
+        axes.annotate(f"{count:,}", (count, place), xytext=(4, 0), textcoords="offset points", va="center", fontsize=11)
     axes.set_yticks(range(len(top)), [style.short(value, 24) for value, _ in top], color=style.INK)
     axes.set_ylim(len(top) - 0.4, -0.6)
     axes.margins(x=0.12)

@@ -48,7 +48,7 @@ class Confusion(Figure):
         tilt: Any = {"rotation": 0, "ha": "center"} if sum(map(len, labels)) < 42 else {"rotation": 60, "ha": "right"}
         axes.set_xticks(range(len(names)), labels, rotation_mode="anchor", **tilt)
         axes.set_yticks(range(len(names)), labels)
-        axes.tick_params(labelcolor=style.INK, labelsize=11 if len(names) <= 12 else 9)
+        axes.tick_params(labelcolor=style.INK, labelsize=12 if len(names) <= 12 else 10)
         axes.set_xlim(-0.5, len(names) - 0.5)
         axes.set_ylim(len(names) - 0.5, -0.5)
         axes.set_xlabel("predicted")

@@ -66,7 +66,7 @@ class Contest(Figure):
             textcoords="offset points",
             ha="center",
             va="bottom",
-            fontsize=10,
+            fontsize=11,
             color=style.MUTED,
         )
 
@@ -93,7 +93,7 @@ def _draw_one(axes: Axes, place: int, scores: Scores, *, won: bool) -> None:
         textcoords="offset points",
         ha="center",
         va="bottom",
-        fontsize=10,
+        fontsize=11,
         bbox={"facecolor": style.PAPER, "edgecolor": "none", "alpha": 0.85, "pad": 0.8},
         fontweight="bold" if won else "normal",
         color=colour if won else style.INK,

@@ -36,7 +36,7 @@ class DataColumns(Figure):
         grid = canvas.add_gridspec(-(-len(shown) // _ACROSS), _ACROSS)
         for k, facts in enumerate(shown):
             axes = canvas.add_subplot(grid[k // _ACROSS, k % _ACROSS])
-            axes.set_title(style.short(facts.name, 20), fontsize=10, color=style.INK, loc="left", pad=3)
+            axes.set_title(style.short(facts.name, 20), fontsize=11, color=style.INK, loc="left", pad=3)
             (_numbers if facts.histogram is not None else _values)(axes, facts)
             axes.spines["left"].set_visible(False)
             axes.set_yticks([])
@@ -52,7 +52,7 @@ def _numbers(axes: Axes, facts: Facts) -> None:
     axes.bar(edges[:-1], counts, width=width, align="edge", color=style.ACCENT, alpha=0.75)
     words = [v if isinstance(v, str) else style.tick(float(v)) for v in (facts.minimum, facts.maximum) if v is not None]
     if len(words) == 2:
-        axes.set_xticks([edges[0], edges[-1]], [style.short(word, 10) for word in words], fontsize=9)
+        axes.set_xticks([edges[0], edges[-1]], [style.short(word, 10) for word in words], fontsize=10)
         first, last = axes.get_xticklabels()
         first.set_horizontalalignment("left")
         last.set_horizontalalignment("right")
@@ -63,7 +63,7 @@ def _values(axes: Axes, facts: Facts) -> None:
     axes.barh(range(len(top)), [count for _, count in top], height=0.8, color=style.ACCENT, alpha=0.35)
     for place, (value, _) in enumerate(top):
         words = style.short(value, 18)
-        axes.annotate(words, (0, place), xytext=(3, 0), textcoords="offset points", va="center", fontsize=9)
+        axes.annotate(words, (0, place), xytext=(3, 0), textcoords="offset points", va="center", fontsize=10)
     axes.set_ylim(3.6, -0.6)
     axes.set_xticks([])
     axes.spines["bottom"].set_visible(False)

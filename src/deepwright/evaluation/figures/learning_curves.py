@@ -134,7 +134,7 @@ def _mark(axes: Axes, history: pl.DataFrame, column: str, best: float | None, co
             xytext=(0, 9),
             textcoords="offset points",
             ha="center",
-            fontsize=10,
+            fontsize=11,
             color=colour,
         )
 
@@ -150,7 +150,7 @@ def _legend(axes: Axes, names: list[str]) -> None:
         Line2D([], [], color=style.MUTED, linestyle=(0, (4, 2)), linewidth=1.3),
         Line2D([], [], color=style.MUTED),
     ]
-    axes.legend(handles, [*labels, "training", "validation"], frameon=False, fontsize=10, labelcolor=style.INK)
+    axes.legend(handles, [*labels, "training", "validation"], frameon=False, fontsize=11, labelcolor=style.INK)
 
 
 def _n(value: float | None) -> str:

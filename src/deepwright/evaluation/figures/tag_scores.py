@@ -45,11 +45,11 @@ class TagScores(Figure):
             axes.plot([precision, recall], [place, place], color=style.FAINT, linewidth=3, zorder=1)
             axes.plot(f1, place, "o", color=style.ACCENT, markersize=7, zorder=3)
             for letter, value in (("P", precision), ("R", recall)):
-                axes.text(value, place - 0.08, letter, ha="center", va="bottom", fontsize=9, color=style.MUTED)
+                axes.text(value, place - 0.08, letter, ha="center", va="bottom", fontsize=10, color=style.MUTED)
         labels = [f"{style.short(name, 20)} ({count:,})" for name, count, *_ in rows]
         axes.set_yticks(range(len(rows)), labels, color=style.INK)
         axes.set_ylim(len(rows) - 0.4, -0.8)
-        axes.set_xlim(-0.02, 1.02)
+        axes.set_xlim(-0.02, 1.03)
         axes.set_xlabel("share")
         axes.spines["left"].set_visible(False)
         style.grid(axes, "x")
