@@ -1,4 +1,4 @@
-"""Every benchmark, one after the other; what `make bench` runs. Timings are ratios, measured side by side in one run."""
+"""Every benchmark, one after the other; what `make bench` runs. Timings are ratios of one and the same run."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The contest on 50,000 × 30 within its time, and its score against LightGBM alone on the same split.
 
-    python benchmarks/contest.py [--rows 50000] [--time 120] [--json]
+python benchmarks/contest.py [--rows 50000] [--time 120] [--json]
 """
 
 from __future__ import annotations

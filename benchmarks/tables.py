@@ -10,51 +10,101 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import deepwright as dw
 
-TABLES: dict[str, dict[str, Any]] = {
-    "titanic": {"file": "tabular_classification/titanic/titanic.csv", "target": "Survived", "metric": "accuracy", "reference": 0.8070},
-    "telco_churn": {"file": "tabular_classification/telco_churn/Telco-Customer-Churn.csv", "target": "Churn", "metric": "roc_auc", "reference": 0.8452},
-    "pima_diabetes": {"file": "tabular_classification/pima_diabetes/pima-indians-diabetes.csv", "target": "column_9", "metric": "accuracy", "reference": 0.7747, "kinds": {"column_9": "category"}},
-    "penguins": {"file": "tabular_classification/penguins/penguins.csv", "target": "species", "metric": "accuracy", "reference": 0.9913},
-    "creditcard": {"file": "imbalanced/creditcard_fraud_sample/creditcard_sample.csv", "target": "Class", "metric": "average_precision", "reference": 0.9718, "kinds": {"Class": "category"}},
-    "california_housing": {"file": "tabular_regression/california_housing/housing.csv", "target": "median_house_value", "metric": "rmse", "reference": 48_000.0},
-    "bike_sharing": {"file": "tabular_regression/bike_sharing/hour.csv", "target": "cnt", "metric": "rmse", "reference": 41.71, "ignore": ["casual", "registered", "instant"]},
-    "wine_red": {"file": "tabular_regression/wine_quality/winequality-red.csv", "target": "column_12", "metric": "rmse", "reference": None, "kinds": {"column_12": "number"}},
-    "wine_white": {"file": "tabular_regression/wine_quality/winequality-white.csv", "target": "column_12", "metric": "rmse", "reference": None, "kinds": {"column_12": "number"}},
-}  # fmt: skip
-"""Reference: the best score in the data sets' own manifest, by five-fold cross-validation."""
+
+@dataclass(frozen=True, kw_only=True)
+class About:
+    """A table: where, what to predict, how it is judged, and the best score in the data sets' own manifest."""
+
+    file: str
+    target: str
+    metric: str
+    reference: float | None = None
+    kinds: dict[str, str] = field(default_factory=dict)
+    ignore: tuple[str, ...] = ()
+
+
+_CLASSES, _NUMBERS = "tabular_classification", "tabular_regression"
+TABLES = {
+    "titanic": About(file=f"{_CLASSES}/titanic/titanic.csv", target="Survived", metric="accuracy", reference=0.8070),
+    "telco_churn": About(
+        file=f"{_CLASSES}/telco_churn/Telco-Customer-Churn.csv", target="Churn", metric="roc_auc", reference=0.8452
+    ),
+    "pima_diabetes": About(
+        file=f"{_CLASSES}/pima_diabetes/pima-indians-diabetes.csv",
+        target="column_9",
+        metric="accuracy",
+        reference=0.7747,
+        kinds={"column_9": "category"},
+    ),
+    "penguins": About(file=f"{_CLASSES}/penguins/penguins.csv", target="species", metric="accuracy", reference=0.9913),
+    "creditcard": About(
+        file="imbalanced/creditcard_fraud_sample/creditcard_sample.csv",
+        target="Class",
+        metric="average_precision",
+        reference=0.9718,
+        kinds={"Class": "category"},
+    ),
+    "california_housing": About(
+        file=f"{_NUMBERS}/california_housing/housing.csv",
+        target="median_house_value",
+        metric="rmse",
+        reference=48_000.0,
+    ),
+    "bike_sharing": About(
+        file=f"{_NUMBERS}/bike_sharing/hour.csv",
+        target="cnt",
+        metric="rmse",
+        reference=41.71,
+        ignore=("casual", "registered", "instant"),
+    ),
+    "wine_red": About(
+        file=f"{_NUMBERS}/wine_quality/winequality-red.csv",
+        target="column_12",
+        metric="rmse",
+        kinds={"column_12": "number"},
+    ),
+    "wine_white": About(
+        file=f"{_NUMBERS}/wine_quality/winequality-white.csv",
+        target="column_12",
+        metric="rmse",
+        kinds={"column_12": "number"},
+    ),
+}
+"""References come from five-fold cross-validation; the wine ones mix red and white and are left out."""
 
 
 def one(name: str, folder: Path, time: str, runs: Path) -> dict[str, Any]:
     """The contest on one table; gives the winner's score with its interval, and the reference."""
     about = TABLES[name]
     run = dw.fit(
-        folder / about["file"],
-        about["target"],
-        metric=about["metric"],
-        kinds=about.get("kinds"),
-        ignore=about.get("ignore", ()),
+        folder / about.file,
+        about.target,
+        metric=about.metric,
+        kinds=about.kinds,
+        ignore=about.ignore,
         time=time,
         folder=runs / name,
         quiet=True,
     )
     scores = {row["name"]: row for row in run.scores.to_dicts()}
     best = scores[str(run.winner)]
-    reference = about["reference"]
+    reference = about.reference
     return {
         "table": name,
-        "metric": about["metric"],
+        "metric": about.metric,
         "winner": run.winner,
         "score": best["score"],
         "low": best["low"],
         "high": best["high"],
         "network": scores.get("tabm", {}).get("score"),
         "reference": reference,
-        "within": None if reference is None else _within(best, reference, about["metric"]),
+        "within": None if reference is None else _within(best, reference, about.metric),
     }
 
 

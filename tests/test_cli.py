@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +32,17 @@ def test_fit_prints_the_contract(capsys: pytest.CaptureFixture[str], run_folder:
     assert set(shown) >= {"run", "state", "task", "metric", "contenders", "winner", "verdict", "findings"}
     assert shown["state"] == "done" and shown["task"] == "classification"
     assert set(shown["metric"]) >= {"name", "greater_is_better"}
-    keys = {"name", "family", "score", "low", "high", "valid_score", "fit_seconds", "predict_microseconds_per_row", "bytes"}
+    keys = {
+        "name",
+        "family",
+        "score",
+        "low",
+        "high",
+        "valid_score",
+        "fit_seconds",
+        "predict_microseconds_per_row",
+        "bytes",
+    }
     assert all(keys <= set(contender) for contender in shown["contenders"])
     assert shown["winner"] in [contender["name"] for contender in shown["contenders"]]
     best = next(c for c in shown["contenders"] if c["name"] == shown["winner"])
@@ -58,9 +67,7 @@ def test_predict_a_file(capsys: pytest.CaptureFixture[str], run_folder: Path, tm
         assert {"prediction", "probability", "unseen"} <= set(made.columns)
 
 
-def test_predict_names_missing_columns(
-    capsys: pytest.CaptureFixture[str], run_folder: Path, tmp_path: Path
-) -> None:
+def test_predict_names_missing_columns(capsys: pytest.CaptureFixture[str], run_folder: Path, tmp_path: Path) -> None:
     data = tmp_path / "new.csv"
     data.write_text("island,bill_length,sex\nBiscoe,40.1,male\n")
     error = _json(capsys, ["predict", str(run_folder), str(data)], code=2)["error"]
@@ -110,7 +117,7 @@ def test_a_mistake_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.chdir(tmp_path)
     assert main(["fit", "penguins", "--target", "speces", "--quiet"]) == 2
     assert main(["fit", "penguins", "--target", "species", "--contenders", "nobody", "--quiet"]) == 2
-    assert os.listdir(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_unknown_option_is_the_users_mistake(capsys: pytest.CaptureFixture[str]) -> None:
@@ -126,8 +133,8 @@ def test_a_folder_with_a_run_is_not_overwritten(capsys: pytest.CaptureFixture[st
 
 @pytest.mark.parametrize(
     "what",
-    ["recipes", "tasks", "networks", "learners", "kinds", "contenders", "metrics", "findings", "figures", "sources"]
-    + ["data", "optimizers", "schedules", "losses", "activations", "initialisers"],
+    "recipes tasks networks learners kinds contenders metrics findings figures sources data optimizers schedules "
+    "losses activations initialisers".split(),
 )
 def test_lists_have_names_and_lines(capsys: pytest.CaptureFixture[str], what: str) -> None:
     items = _json(capsys, ["list", what])["items"]

@@ -73,7 +73,8 @@ def test_imports_go_down(file: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["deepwright", "deepwright.core.recipe", "deepwright.core.find", "deepwright.cli.app", "deepwright.api.recipes"]
+    "module",
+    ["deepwright", "deepwright.core.recipe", "deepwright.core.find", "deepwright.cli.app", "deepwright.api.recipes"],
 )
 def test_imports_no_torch(module: str) -> None:
     code = f"import sys, {module}; sys.exit('torch' in sys.modules)"
@@ -82,7 +83,14 @@ def test_imports_no_torch(module: str) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["fit", "--help"], ["list", "networks"], ["list", "recipes", "--json"], ["list", "data"], ["list", "metrics"]],
+    [
+        ["--help"],
+        ["fit", "--help"],
+        ["list", "networks"],
+        ["list", "recipes", "--json"],
+        ["list", "data"],
+        ["list", "metrics"],
+    ],
     ids=" ".join,
 )
 def test_help_and_lists_import_no_torch(arguments: list[str]) -> None:

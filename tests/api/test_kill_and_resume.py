@@ -22,8 +22,16 @@ data: {source: xor}
 task: {target: y, name: classification}
 contenders:
   - rule
-  - {as: net, network: mlp, config: {widths: [16], dropout: 0.2}, training: {optimizer: adam, lr: 0.01, epochs: 60, batch: 16, patience: 60, schedule: cosine, ema: 0.99, mixup: 0.2, noise: 0.05, checkpoint_every: 0}}
-  - {as: bn, network: mlp, config: {widths: [8, 8], norm: batch}, training: {optimizer: sgd, momentum: 0.9, lr: 0.05, epochs: 40, batch: 32, patience: 40, schedule: plateau, every: 3, checkpoint_every: 0}}
+  - as: net
+    network: mlp
+    config: {widths: [16], dropout: 0.2}
+    training: {optimizer: adam, lr: 0.01, epochs: 60, batch: 16, patience: 60, schedule: cosine, ema: 0.99, mixup: 0.2,
+               noise: 0.05, checkpoint_every: 0}
+  - as: bn
+    network: mlp
+    config: {widths: [8, 8], norm: batch}
+    training: {optimizer: sgd, momentum: 0.9, lr: 0.05, epochs: 40, batch: 32, patience: 40, schedule: plateau, every: 3,
+               checkpoint_every: 0}
 time: null
 """
 SAME = ("metrics.jsonl", "predictions.parquet", "validation.parquet", "split.parquet", "encoders.safetensors")

@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from deepwright.api.book import Book
+from deepwright.api.briefing import brief_for
 from deepwright.api.entries import Entry
 from deepwright.api.ground import Ground
 from deepwright.api.pretraining import started
 from deepwright.api.telling import Teller, duration
-from deepwright.core.contender import Brief, Model
+from deepwright.core.contender import Model
 from deepwright.core.errors import DeepwrightError, TrainingError
 from deepwright.core.find import find
 from deepwright.core.metric import Answers
@@ -80,18 +81,7 @@ def _share(remaining: Sequence[Entry], seconds: float) -> float:
 
 def _fit(entry: Entry, ground: Ground, book: Book, tell: Teller, share: float | None, seed: int) -> Standing:
     label = entry.label
-    brief = Brief(
-        task=ground.task,
-        encoding=ground.encoding,
-        metric=ground.metric.name,
-        seconds=share,
-        seed=seed,
-        folder=book.workroom(label),
-        log=lambda report: book.log(label, report),
-        rewind=lambda step: book.rewind(label, step),
-        progress=lambda fraction, text: tell.progress(label, fraction, text),
-        memory=ground.recipe.data.memory,
-    )
+    brief = brief_for(label, ground, book, tell, share, seed, room=book.workroom(label))
     tell.progress(label, None, "starting")
     began = time.perf_counter()
     base: dict[str, Any] = {"name": label, "contender": entry.made.name, "family": entry.family, "state": "done"}
@@ -148,7 +138,7 @@ def _take_up(entry: Entry, scores: dict[str, Any], ground: Ground, book: Book) -
 
 
 def _fallen(entry: Entry, base: Mapping[str, Any], why: str, spent: float) -> Standing:
-    empty = {"valid_score": None, "train": {}, "valid": {}, "explain": "", "deep": None, "bytes": 0}
+    empty: dict[str, Any] = {"valid_score": None, "train": {}, "valid": {}, "explain": "", "deep": None, "bytes": 0}
     scores = {**base, **empty, "state": "failed", "why": why, "fit_seconds": round(spent, 3)}
     scores["predict_microseconds_per_row"] = None
     return Standing(entry=entry, model=None, scores=scores, valid=None)

@@ -169,7 +169,8 @@ def _contest_to_verdict(ground: Ground, wanted: Sequence[Entry], book: Book, tel
     if recipe.learning_curve:
         from deepwright.api.growing import learning_curve
 
-        book.keep_json("learning_curve.json", learning_curve(ground, standing[winner].entry, book, tell))
+        curve = learning_curve(ground, standing[winner].entry, book, tell, recipe.time)
+        book.keep_json("learning_curve.json", curve)
     book.note(seconds={"contest": round(contest, 3), "judge": round(time.perf_counter() - started, 3)})
     _finish(ground, book, tell)
 

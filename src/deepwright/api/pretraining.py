@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from deepwright.api.book import Book
+from deepwright.api.briefing import brief_for
 from deepwright.api.entries import Entry
 from deepwright.api.ground import Ground, make_ground
 from deepwright.api.telling import Teller
 from deepwright.contenders.network import NetworkContender
-from deepwright.core.contender import Brief, Contender
+from deepwright.core.contender import Contender
 from deepwright.core.files import check_manifest, new_folder
 from deepwright.core.recipe import DataRecipe, Recipe, TaskRecipe
 
@@ -37,18 +38,8 @@ def started(entry: Entry, ground: Ground, book: Book, tell: Teller, share: float
     kept = room / "pretrained"
     if not kept.is_dir():
         (room / "pretraining").mkdir(exist_ok=True)
-        brief = Brief(
-            task=source.task,
-            encoding=source.encoding,
-            metric=source.metric.name,
-            seconds=wanted.time if wanted.time is not None else None if share is None else share * _SHARE,
-            seed=seed,
-            folder=room / "pretraining",
-            log=lambda report: book.log(label, report),
-            rewind=lambda step: book.rewind(label, step),
-            progress=lambda fraction, text: tell.progress(label, fraction, text),
-            memory=ground.recipe.data.memory,
-        )
+        seconds = wanted.time if wanted.time is not None else None if share is None else share * _SHARE
+        brief = brief_for(label, source, book, tell, seconds, seed, room=room / "pretraining")
         model = first.fit(source.rows("train"), source.rows("valid"), brief)
         with new_folder(room, "pretrained") as folder:
             model.save(folder)

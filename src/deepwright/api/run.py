@@ -64,8 +64,8 @@ class Run:
         """One row a contender: name, family, score with its interval, cost; best first."""
         import polars as pl
 
-        keep = ("name", "family", "state", "score", "low", "high", "valid_score", "fit_seconds")
-        keep = (*keep, "predict_microseconds_per_row", "bytes")
+        keep = ["name", "family", "state", "score", "low", "high", "valid_score", "fit_seconds"]
+        keep += ["predict_microseconds_per_row", "bytes"]
         rows = [scores.model_dump() for scores in self.record.scores.values()]
         return pl.DataFrame([{key: row[key] for key in keep} for row in rows], infer_schema_length=None)
 

@@ -13,7 +13,7 @@ from deepwright import __version__
 from deepwright.cli import doing, reading, using
 from deepwright.core.errors import DeepwrightError
 
-_UsageError = typer.BadParameter.__bases__[0]
+_UsageError: Any = typer.BadParameter.__bases__[0]
 _WIDE = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
 app = typer.Typer(
@@ -59,7 +59,7 @@ def run_command(arguments: list[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return _say(_plain("Interrupted", "interrupted"), "interrupted", 130, as_json)
     except _UsageError as error:
-        message = error.format_message()  # type: ignore[attr-defined]
+        message = error.format_message()
         remedy = "See --help."
         return _say(_plain("UsageError", message, remedy), f"{message} {remedy}", 2, as_json)
     except BrokenPipeError:

@@ -143,6 +143,4 @@ def _no_target(data: str, query: str | None) -> Exception:
 
     columns = open_table(data, query=query).columns
     shown = ", ".join(columns[:30]) + (" …" if len(columns) > 30 else "")
-    return RecipeError(
-        "name the column to predict with --target.", where=data, remedy=f"The columns are: {shown}."
-    )
+    return RecipeError("name the column to predict with --target.", where=data, remedy=f"The columns are: {shown}.")

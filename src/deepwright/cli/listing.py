@@ -86,7 +86,9 @@ def _runs() -> list[dict[str, Any]]:
             run = json.loads(file.read_text(encoding="utf-8"))
             verdict = file.with_name("verdict.json")
             sentence = json.loads(verdict.read_text(encoding="utf-8"))["sentence"] if verdict.exists() else ""
-            found.append({"name": str(file.parent), "state": run["state"], "created": run["created"], "about": sentence})
+            found.append(
+                {"name": str(file.parent), "state": run["state"], "created": run["created"], "about": sentence}
+            )
         except (OSError, ValueError, KeyError, TypeError):
             found.append({"name": str(file.parent), "state": "damaged", "created": None, "about": ""})
     return found
@@ -101,7 +103,9 @@ def _optimizers() -> list[dict[str, Any]]:
     others: set[str] = set()
     if torch and torch.submodule_search_locations:
         text = (Path(torch.submodule_search_locations[0]) / "optim" / "__init__.py").read_text(encoding="utf-8")
-        others = {name.lower() for name in re.findall(r"^from torch\.optim\.\w+ import (\w+) as \1$", text, re.MULTILINE)}
+        others = {
+            name.lower() for name in re.findall(r"^from torch\.optim\.\w+ import (\w+) as \1$", text, re.MULTILINE)
+        }
     found = {**dict.fromkeys(others - left_out, "as torch.optim has it"), **own}
     return [{"name": name, "about": about} for name, about in sorted(found.items())]
 
@@ -135,7 +139,13 @@ def _assigned(body: list[ast.stmt]) -> list[tuple[str, ast.expr]]:
     """(name, value) of every plain assignment of a body."""
     found: list[tuple[str, ast.expr]] = []
     for node in body:
-        target = node.target if isinstance(node, ast.AnnAssign) else node.targets[0] if isinstance(node, ast.Assign) else None
+        target = (
+            node.target
+            if isinstance(node, ast.AnnAssign)
+            else node.targets[0]
+            if isinstance(node, ast.Assign)
+            else None
+        )
         if isinstance(target, ast.Name) and isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None:
             found.append((target.id, node.value))
     return found

@@ -9,7 +9,9 @@ import typer
 
 Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on standard output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")]
-RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, such as runs/penguins-20261121-153012.")]
+RunArgument = Annotated[
+    Path, typer.Argument(metavar="RUN", help="A run folder, such as runs/penguins-20261121-153012.")
+]
 DataArgument = Annotated[
     str,
     typer.Argument(
