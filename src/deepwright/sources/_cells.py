@@ -14,8 +14,11 @@ import polars as pl
 MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "<NA>", "#N/A", "?")
 """Words that are missing values in every column (with blanks around them or nothing but blanks too)."""
 
-MISSING_NUMBER = (*MISSING, "None", "none", "-", "--", ".", "na", "Na", "N.A.", "n.a.", "Null", "NONE", "nil", "#NA",
-                  "-nan", "-NaN", "#VALUE!", "#DIV/0!", "#NULL!", "missing", "Missing", "unknown", "Unknown")  # fmt: skip
+MISSING_NUMBER = (
+    *MISSING,
+    *("None", "none", "NONE", "na", "Na", "N.A.", "n.a.", "Null", "nil", "#NA", "-nan", "-NaN"),
+    *("-", "--", ".", "#VALUE!", "#DIV/0!", "#NULL!", "missing", "Missing", "unknown", "Unknown"),
+)
 """In columns of numbers, dates and booleans, where no such word can be a value, these are missing too."""
 
 _PLAIN = r"^[+-]?\d+$"
@@ -86,7 +89,7 @@ def _in_notation(texts: pl.Expr, kind: str) -> pl.Expr:
 
 def padded(texts: pl.Expr) -> pl.Expr:
     """(1,) whether an integer has leading zeros, as identifiers and postcodes do."""
-    return texts.filter(texts.str.starts_with("0") & (texts.str.len_bytes() > 1)).str.contains(r"^0\d+$").any()
+    return texts.filter(texts.is_between(pl.lit("00"), pl.lit("0:"), closed="left")).str.contains(r"^0\d+$").any()
 
 
 def infer(frame: pl.DataFrame, missing: Sequence[str] | None = None, decimal: str | None = None) -> dict[str, str]:

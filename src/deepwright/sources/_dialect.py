@@ -7,6 +7,7 @@ wins, and among several the one whose cells look most like numbers, dates and bl
 from __future__ import annotations
 
 import codecs
+import contextlib
 import csv
 import io
 import re
@@ -19,6 +20,9 @@ from deepwright.core.errors import DataError
 
 SAMPLE = 512 << 10
 """Bytes looked at to find the dialect."""
+
+_PLAIN_SAMPLE = 64 << 10
+"""Bytes that are enough where no quotes stand behind them."""
 
 LINES = "\x1f"
 """The delimiter of plain text, one cell a line: the unit separator occurs in no text."""
@@ -87,6 +91,8 @@ def detect(head: bytes, complete: bool, suffix: str, said: Mapping[str, Any], wh
     Raises DataError for an empty or binary file and for text in an unknown encoding.
     """
     encoding = said.get("encoding") or _encoding(head, complete, where)
+    if b'"' not in head[_PLAIN_SAMPLE:] and len(head) > _PLAIN_SAMPLE:
+        head, complete = head[:_PLAIN_SAMPLE], False
     text = decode_sample(head, encoding, complete, where)
     if not text.strip("\r\n\t ;,|"):
         raise DataError("the file holds no cells.", where=where, remedy="Give a table with a header and rows.")
@@ -169,7 +175,7 @@ def nul_error(data: bytes, lines: int, where: str) -> DataError:
 
 
 def legacy_encoding(data: bytes, error: UnicodeDecodeError, where: str, lines: int = 0) -> str:
-    """cp1252 for text that is not UTF-8, unless most of it is: then it is damaged UTF-8, which nobody should guess at."""
+    """cp1252 for text that is not UTF-8, unless most of it is: then it is damaged UTF-8, and not to be guessed at."""
     good = len(re.findall(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}", data))
     bad = len(re.findall(rb"(?<![\x80-\xff])[\x80-\xff](?![\x80-\xff])", data))
     control = sum(data.count(bytes([code])) for code in (*range(1, 9), 11, 14, 15, *range(16, 32)))
@@ -271,10 +277,8 @@ def _whole_rows(text: str, delimiter: str, quote: str, trim: bool) -> list[list[
     reader = csv.reader(
         io.StringIO(text, newline=""), delimiter=delimiter, quotechar=quote or None, skipinitialspace=trim, strict=True
     )
-    try:
+    with contextlib.suppress(csv.Error):
         rows.extend(row for row in reader if row)
-    except csv.Error:
-        pass
     return rows
 
 

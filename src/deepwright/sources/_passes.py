@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from deepwright.core.errors import DataError
-from deepwright.sources._blocks import Block, prove
+from deepwright.sources._blocks import Block, ahead, prove
 from deepwright.sources._cells import MISSING, MISSING_NUMBER, cleaned, infer, infer_columns, join, padded, read_as
 from deepwright.sources._dialect import Dialect
 
@@ -28,7 +28,7 @@ class Settling:
     types: dict[str, str]
     """Column → type, see `_cells`."""
     fixed: frozenset[str] = frozenset()
-    """Columns whose type an earlier table gave: a cell that does not fit is an error, except a fraction among integers."""
+    """Columns whose type an earlier table gave: a cell that does not fit is an error, but for fractions."""
     missing: Sequence[str] | None = None
     """Words that are missing values, where the user said them."""
     decimal: str | None = None
@@ -57,7 +57,7 @@ def frames(
     """One typed frame a block. Once `settling.stale` is true no frame follows: make another pass."""
     settling.stale, settling.blank = False, 0
     settling.passes += 1
-    for block in blocks:
+    for block in ahead(blocks):
         settling.blank += block.blank
         if not settling.types.keys() >= set(names):
             _guess(_texts(block, names, dialect, where), settling, dialect)
@@ -125,8 +125,13 @@ def _typed(frame: pl.DataFrame, block: Block, settling: Settling, where: str) ->
     plain = _plain_integers(frame.select(integers), settling)
     done = set(numbers) | set(texts) | set(plain.columns)
     others = frame.select([name for name in frame.columns if name not in done])
-    parts = [frame.select(pl.col(numbers).fill_nan(None)), _texts_without(frame.select(texts), settling), plain]
+    parts = [_without_nan(frame.select(numbers)), _texts_without(frame.select(texts), settling), plain]
     return pl.concat([*parts, _others(others, block, settling, where)], how="horizontal")
+
+
+def _without_nan(frame: pl.DataFrame) -> pl.DataFrame:
+    tainted = [name for name, found in _row(frame.select(pl.all().is_nan().any())).items() if found]
+    return frame.with_columns(pl.col(tainted).fill_nan(None)) if tainted else frame
 
 
 def _plain_integers(frame: pl.DataFrame, settling: Settling) -> pl.DataFrame:

@@ -13,9 +13,9 @@ from deepwright.core.errors import DataError, not_found
 from deepwright.core.source import Source
 from deepwright.core.table import Origin, Table
 from deepwright.sources._blocks import Broken, NotUtf8, names_and_blocks
-from deepwright.sources._content import fingerprint, head_of, open_content
-from deepwright.sources._dialect import SAMPLE, Dialect, detect, quotes_are_text
 from deepwright.sources._cells import dtype_of
+from deepwright.sources._content import fingerprint, head_of
+from deepwright.sources._dialect import SAMPLE, Dialect, detect, quotes_are_text
 from deepwright.sources._passes import Settling, frames
 from deepwright.sources._remarks import remarks
 from deepwright.sources._tidy import unique_names
