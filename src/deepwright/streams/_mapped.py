@@ -58,6 +58,7 @@ class Mapped:
         self._touched = 0
         self._device = torch.device("cpu")
         self.rows = len(next(iter(self._files.values())))
+        self.at_once = 1  # a batch at a time: what is gathered ahead would be memory outside the budget
         self._cost = sum(_row_cost(array) for array in self._files.values())
 
     def on(self, device: torch.device) -> Mapped:

@@ -12,6 +12,9 @@ from deepwright.blocks.stream import Batch, Stream
 from deepwright.core.errors import DataError, RunError
 from deepwright.streams._mapped import Mapped
 
+_BLOCK = 1 << 22
+"""Bytes that are gathered together: enough to forget the cost of a call, little enough to stay in the caches."""
+
 
 class _Held:
     """Columns in memory."""
@@ -26,6 +29,12 @@ class _Held:
 
     def gather(self, index: Tensor) -> Batch:
         return {name: column.index_select(0, index) for name, column in self.columns.items()}
+
+    @property
+    def at_once(self) -> int:
+        """Rows that are gathered together and then cut into batches: one large index costs less than many small."""
+        row = sum(column[0].nbytes for column in self.columns.values())
+        return max(1, _BLOCK // max(row, 1))
 
     def whole(self) -> Batch:
         return dict(self.columns)
@@ -75,19 +84,25 @@ class Rows(Stream):
     def batches(self, learner: nn.Module, device: torch.device) -> Iterator[Batch]:
         """Without an end; see `Stream.batches`."""
         store = self._store.on(device)
-        whole = self._batch == self._store.rows
         while True:
-            order = torch.arange(store.rows, device=device) if whole else self.order(self._epoch).to(device)  # (N,)
-            epoch = torch.tensor(self._epoch, device=device).expand(store.rows)  # (N,)
-            rows = order.split(self._batch)
-            while self._position < len(rows):
-                index = rows[self._position]  # (B,)
-                batch = store.whole() if whole else store.gather(index)
-                batch["row"] = index
-                batch["epoch"] = epoch[: len(index)]
+            for batch in self._epoch_of(store, device):
                 self._position += 1
                 yield batch
             self._epoch, self._position = self._epoch + 1, 0
+
+    def _epoch_of(self, store: _Held | Mapped, device: torch.device) -> Iterator[Batch]:
+        """The batches of this epoch from the position on, gathered in blocks."""
+        whole = self._batch == store.rows
+        order = (torch.arange(store.rows) if whole else self.order(self._epoch)).to(device)  # (N,)
+        block = max(1, store.at_once // self._batch) * self._batch
+        for start in range(self._position * self._batch, store.rows, block):
+            index = order[start : start + block]  # (K,) rows of up to K / B batches
+            columns = store.whole() if whole else store.gather(index)
+            columns["row"] = index
+            columns["epoch"] = torch.tensor(self._epoch, device=device).expand(len(index))
+            cut = {name: column.split(self._batch) for name, column in columns.items()}
+            for pieces in zip(*cut.values(), strict=True):
+                yield dict(zip(cut, pieces, strict=True))
 
     def state(self) -> dict[str, Any]:
         """Epoch and batches handed out in it, and what they were counted on."""

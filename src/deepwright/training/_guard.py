@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from deepwright.training._part import Part, norm_of
+from deepwright.training._part import Part, norm_of, norms_of
 
 _TINY = 1e-6
 """Added to the norm that divides, as torch.nn.utils.clip_grad_norm_ does."""
@@ -68,7 +68,8 @@ class Watchful(Guard):
 
     def step(self, part: Part, lr: float, loss: Tensor) -> bool:
         gradients = part.gradients()
-        value, norm, clip = loss.item(), norm_of(gradients).item(), part.plan.clip
+        value, clip = loss.item(), part.plan.clip
+        norm = math.hypot(*[norm.item() for norm in norms_of(gradients)])
         name = part.name
         self.lr[name] = lr
         self.losses.setdefault(name, 0.0)

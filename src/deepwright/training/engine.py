@@ -100,39 +100,37 @@ class _Engine:
 
     def _round(self, batches: Iterator[Batch]) -> None:
         began = time.monotonic()
-        micro = list(islice(batches, self.pace.batches_wanted()))
-        self.pace.batches += len(micro)
-        self.pace.dry = not micro
-        sizes = [len(next(iter(batch.values()))) for batch in micro]
-        shares = [size / sum(sizes) for size in sizes]
-        running = [self.learner.losses(batch) for batch in micro]
+        pace = self.pace
+        micro = list(islice(batches, pace.batches_wanted()))
+        pace.batches += len(micro)
+        pace.dry = not micro
+        shares = _shares(micro) if len(micro) > 1 else [1.0]
+        running = [(self.learner.losses(batch), share) for batch, share in zip(micro, shares, strict=False)]
         moves = taken = 0
-        while (move := self._gradients(running, shares)) is not None:
+        while (move := self._gradients(running)) is not None:
             moves += 1
             taken += self._step(*move, micro)
-        self.pace.rounds += 1
-        self.pace.lost += moves > 0 and taken == 0
-        if self.pace.rounds % _ROUNDS_A_LOOK == 0:
+        pace.rounds += 1
+        pace.lost += moves > 0 and taken == 0
+        if pace.rounds % _ROUNDS_A_LOOK == 0:
             self._look()
-        self.pace.round_seconds = time.monotonic() - began
+        pace.round_seconds = time.monotonic() - began
 
-    def _gradients(self, running: list[Iterator[Move]], shares: list[float]) -> tuple[Part, Tensor] | None:
+    def _gradients(self, running: list[tuple[Iterator[Move], float]]) -> tuple[Part, Tensor] | None:
         """The next move of all micro-batches: gradients lie in the part's weights; its mean loss () comes back."""
         part, total = None, None
-        for generator, share in zip(running, shares, strict=True):
+        for number, (generator, share) in enumerate(running):
             move = self.advance(generator)
-            if generator is not running[0] and (move and move.part) != (part and part.name):
+            if number and (move and move.part) != (part and part.name):
                 raise TrainingError("micro-batches of one step yielded moves for different parts.", remedy=_LOCKSTEP)
             if move is None:
                 continue
             if part is None:
-                part = self._part(move.part)
+                part = self.parts.get(move.part) or self._part(move.part)
                 part.clear()
-            loss = move.loss if share == 1.0 else move.loss * share
-            if loss.ndim or not loss.requires_grad:
-                raise TrainingError(f"the loss of '{move.part}' must be one number that depends on its weights.")
-            loss.backward(inputs=part.parameters)
-            total = loss.detach() if total is None else total + loss.detach()
+            part.descend(move.loss, share)
+            loss = move.loss.detach() if len(running) == 1 else move.loss.detach() * share
+            total = loss if total is None else total + loss
         return None if part is None or total is None else (part, total)
 
     def _step(self, part: Part, loss: Tensor, micro: list[Batch]) -> bool:
@@ -242,6 +240,12 @@ class _Engine:
 
 
 _LOCKSTEP = "With `accumulate` above 1, what a learner yields must not depend on the batch's values."
+
+
+def _shares(micro: list[Batch]) -> list[float]:
+    """What each micro-batch counts for: its share of the rows."""
+    sizes = [len(next(iter(batch.values()))) for batch in micro]
+    return [size / sum(sizes) for size in sizes]
 
 
 def _next_move(generator: Iterator[Move]) -> Move | None:

@@ -11,7 +11,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -52,15 +52,17 @@ class _Clock:
         self.restore(torch.zeros(len(parameters)))
 
     def tick(self, moving: Sequence[int], bad: Tensor | None) -> list[Tensor]:
-        """Count one step for these parameters; gives their tensors, each ()."""
+        """Count one step for these parameters; gives every parameter's tensor, each ()."""
         if len(moving) < len(self._of):
             self._part_ways(frozenset(moving))
-        counts = [self._of[i] for i in moving]
-        for count in {id(count): count for count in counts}.values():
+            ticking = list({id(self._of[i]): self._of[i] for i in moving}.values())
+        else:
+            ticking = self._distinct
+        for count in ticking:
             count.add_(1.0)
             if bad is not None:
                 count.sub_(bad)
-        return counts
+        return self._of
 
     def _part_ways(self, moving: frozenset[int]) -> None:
         """Give parameters that stay a tensor of their own, apart from those that move."""
@@ -69,6 +71,7 @@ class _Clock:
         for i, count in enumerate(self._of):
             if i not in moving and id(count) in moved:
                 self._of[i] = own.setdefault(id(count), count.clone())
+        self._distinct = list({id(count): count for count in self._of}.values())
 
     def state(self) -> Tensor:
         """(P,) counts."""
@@ -78,6 +81,27 @@ class _Clock:
         """(P,) counts; equal ones share a tensor again."""
         shared = {value: torch.tensor(value, device=self._device) for value in counts.tolist()}
         self._of = [shared[value] for value in counts.tolist()]
+        self._distinct = list(shared.values())
+
+
+class _Group:
+    """Parameters that one call of a kernel can take: of one type and weight decay; with their buffers."""
+
+    def __init__(self, kernel: _Kernel, indices: list[int], decay: float) -> None:
+        self.indices = indices
+        self.decay = decay
+        self.parameters = [kernel.parameters[i] for i in indices]
+        self.buffers = {name: [held[i] for i in indices] for name, held in kernel.held.items()}
+
+
+class _Call(NamedTuple):
+    """What else a kernel is told in one step."""
+
+    gradients: list[Tensor]
+    counts: list[Tensor]
+    lr: float
+    scale: Tensor | None
+    bad: Tensor | None
 
 
 class _Kernel(Optimizer):
@@ -95,27 +119,30 @@ class _Kernel(Optimizer):
         self.plan = plan
         self.held = {name: [torch.zeros_like(p) for p in self.parameters] for name in self.buffers}
         self.clock = _Clock(self.parameters)
-        self._everything = self._alike(range(len(self.parameters)))
+        self._all = list(range(len(self.parameters)))
+        self._groups = self._grouped(self._all)
 
     @abstractmethod
-    def apply(self, chosen: _Chosen, lr: float, decay: float, scale: Tensor | None, bad: Tensor | None) -> None:
-        """Call the kernel on parameters that share a type and a weight decay."""
+    def apply(self, group: _Group, call: _Call) -> None:
+        """Call the kernel."""
 
     def step(self, lr: float, gradients: Gradients, scale: Tensor | None = None, bad: Tensor | None = None) -> None:
-        moving = [i for i, gradient in enumerate(gradients) if gradient is not None]
-        groups = self._everything if len(moving) == len(self.parameters) else self._alike(moving)
-        counts = dict(zip(moving, self.clock.tick(moving, bad), strict=True))
-        for decay, indices in groups:
-            self.apply(_Chosen(self, indices, gradients, counts), lr, decay, scale, bad)
+        moving, groups = self._all, self._groups
+        if any(gradient is None for gradient in gradients):
+            moving = [i for i, gradient in enumerate(gradients) if gradient is not None]
+            groups = self._grouped(moving)
+        counts = self.clock.tick(moving, bad)
+        for group in groups:
+            own: Any = [gradients[i] for i in group.indices]
+            self.apply(group, _Call(own, [counts[i] for i in group.indices], lr, scale, bad))
 
-    def _alike(self, indices: Sequence[int]) -> list[tuple[float, list[int]]]:
-        """(weight decay, parameters) groups that one call of a kernel can take."""
+    def _grouped(self, indices: list[int]) -> list[_Group]:
         groups: dict[tuple[float, torch.dtype], list[int]] = {}
         for i in indices:
             parameter = self.parameters[i]
             decay = self.plan.weight_decay if parameter.ndim >= 2 else 0.0
             groups.setdefault((decay, parameter.dtype), []).append(i)
-        return [(decay, members) for (decay, _), members in groups.items()]
+        return [_Group(self, members, decay) for (decay, _), members in groups.items()]
 
     def state(self) -> dict[str, Any]:
         buffers = {name: {str(i): b.clone() for i, b in enumerate(held)} for name, held in self.held.items()}
@@ -123,31 +150,15 @@ class _Kernel(Optimizer):
 
     def restore(self, state: dict[str, Any]) -> None:
         for name, held in self.held.items():
-            saved = state["buffers"].get(name, {})
-            if [tuple(saved[str(i)].shape) if str(i) in saved else None for i in range(len(held))] != [
-                tuple(buffer.shape) for buffer in held
-            ]:
+            saved = list(state["buffers"].get(name, {}).values())
+            if [tuple(buffer.shape) for buffer in saved] != [tuple(buffer.shape) for buffer in held]:
                 raise RunError(
                     "the checkpoint's optimizer belongs to other parameters.",
                     remedy="Resume with the network and plan the training was started with.",
                 )
-            for i, buffer in enumerate(held):
-                buffer.copy_(saved[str(i)])
+            for buffer, value in zip(held, saved, strict=True):
+                buffer.copy_(value)
         self.clock.restore(state["steps"])
-
-
-class _Chosen:
-    """The lists a kernel takes, for some of the parameters."""
-
-    def __init__(self, of: _Kernel, indices: list[int], gradients: Gradients, counts: dict[int, Tensor]) -> None:
-        whole = len(indices) == len(of.parameters)
-        self.parameters = of.parameters if whole else [of.parameters[i] for i in indices]
-        self.gradients: Any = gradients if whole else [gradients[i] for i in indices]
-        self.counts = [counts[i] for i in indices]
-        self._buffers = of.held if whole else {n: [held[i] for i in indices] for n, held in of.held.items()}
-
-    def buffer(self, name: str) -> list[Tensor]:
-        return self._buffers[name]
 
 
 class Sgd(_Kernel):
@@ -160,12 +171,12 @@ class Sgd(_Kernel):
         self.buffers = ("momentum",) if plan.momentum else ()
         super().__init__(parameters, plan)
 
-    def apply(self, chosen: _Chosen, lr: float, decay: float, scale: Tensor | None, bad: Tensor | None) -> None:
+    def apply(self, group: _Group, call: _Call) -> None:
         # From zero buffers the first step with momentum is the gradient itself, so it needs no case of its own.
         torch._fused_sgd_(
-            chosen.parameters, chosen.gradients, chosen.buffer("momentum") if self.buffers else [],
-            weight_decay=decay, momentum=self.plan.momentum, lr=lr, dampening=0.0, nesterov=self.plan.nesterov,
-            maximize=False, is_first_step=False, grad_scale=scale, found_inf=bad,
+            group.parameters, call.gradients, group.buffers["momentum"] if self.buffers else [],
+            weight_decay=group.decay, momentum=self.plan.momentum, lr=call.lr, dampening=0.0,
+            nesterov=self.plan.nesterov, maximize=False, is_first_step=False, grad_scale=call.scale, found_inf=call.bad,
         )  # fmt: skip
 
 
@@ -176,10 +187,11 @@ class Adagrad(_Kernel):
     buffers = ("sum",)
     takes = ("eps",)
 
-    def apply(self, chosen: _Chosen, lr: float, decay: float, scale: Tensor | None, bad: Tensor | None) -> None:
+    def apply(self, group: _Group, call: _Call) -> None:
         torch._fused_adagrad_(
-            chosen.parameters, chosen.gradients, chosen.buffer("sum"), chosen.counts, lr=lr, lr_decay=0.0,
-            weight_decay=decay, eps=self.plan.eps or 1e-10, maximize=False, grad_scale=scale, found_inf=bad,
+            group.parameters, call.gradients, group.buffers["sum"], call.counts, lr=call.lr, lr_decay=0.0,
+            weight_decay=group.decay, eps=self.plan.eps or 1e-10, maximize=False, grad_scale=call.scale,
+            found_inf=call.bad,
         )  # fmt: skip
 
 
@@ -192,24 +204,24 @@ class RmsProp(_Kernel):
         self.buffers = ("square", "momentum") if plan.momentum else ("square",)
         super().__init__(parameters, plan)
 
-    def apply(self, chosen: _Chosen, lr: float, decay: float, scale: Tensor | None, bad: Tensor | None) -> None:
-        gradients = chosen.gradients
-        if scale is not None:
-            gradients = torch._foreach_div(gradients, scale)
-        if decay:
-            gradients = torch._foreach_add(gradients, chosen.parameters, alpha=decay)
-        square = chosen.buffer("square")
+    def apply(self, group: _Group, call: _Call) -> None:
+        gradients = call.gradients
+        if call.scale is not None:
+            gradients = list(torch._foreach_div(gradients, call.scale))
+        if group.decay:
+            gradients = list(torch._foreach_add(gradients, group.parameters, alpha=group.decay))
+        square = group.buffers["square"]
         torch._foreach_mul_(square, 0.99)
         torch._foreach_addcmul_(square, gradients, gradients, 0.01)
         length = torch._foreach_sqrt(square)
         torch._foreach_add_(length, self.plan.eps or 1e-8)
         if self.plan.momentum:
-            momentum = chosen.buffer("momentum")
+            momentum = group.buffers["momentum"]
             torch._foreach_mul_(momentum, self.plan.momentum)
             torch._foreach_addcdiv_(momentum, gradients, length)
-            torch._foreach_add_(chosen.parameters, momentum, alpha=-lr)
+            torch._foreach_add_(group.parameters, momentum, alpha=-call.lr)
         else:
-            torch._foreach_addcdiv_(chosen.parameters, gradients, length, -lr)
+            torch._foreach_addcdiv_(group.parameters, gradients, length, -call.lr)
 
 
 class Adam(_Kernel):
@@ -220,12 +232,12 @@ class Adam(_Kernel):
     takes = ("betas", "eps")
     kernel: Any = staticmethod(torch._fused_adam_)
 
-    def apply(self, chosen: _Chosen, lr: float, decay: float, scale: Tensor | None, bad: Tensor | None) -> None:
+    def apply(self, group: _Group, call: _Call) -> None:
         beta1, beta2 = self.plan.betas or (0.9, 0.999)
         self.kernel(
-            chosen.parameters, chosen.gradients, chosen.buffer("mean"), chosen.buffer("square"), [], chosen.counts,
-            lr=lr, beta1=beta1, beta2=beta2, weight_decay=decay, eps=self.plan.eps or 1e-8, amsgrad=False,
-            maximize=False, grad_scale=scale, found_inf=bad,
+            group.parameters, call.gradients, group.buffers["mean"], group.buffers["square"], [], call.counts,
+            lr=call.lr, beta1=beta1, beta2=beta2, weight_decay=group.decay, eps=self.plan.eps or 1e-8, amsgrad=False,
+            maximize=False, grad_scale=call.scale, found_inf=call.bad,
         )  # fmt: skip
 
 
