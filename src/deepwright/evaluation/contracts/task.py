@@ -17,6 +17,9 @@ from deepwright.core.metric import Answers, Metric
 from deepwright.core.task import Task
 from deepwright.evaluation.contracts._promise import promise
 
+_STEPS = 120
+"""Of descending the loss on free outputs; enough for the example to be learnt by heart."""
+
 
 def check_task(cls: type[Task]) -> Iterator[tuple[str, str | None]]:
     """Each promise of a task, with what is wrong about it, or None where it is kept; `mylab.tasks:Mine` too."""
@@ -179,10 +182,10 @@ def _learnt(task: Task, target: pl.Series) -> np.ndarray:
 
     encoded = torch.as_tensor(task.encode(target))
     output = torch.zeros(len(target), task.outputs, requires_grad=True)
-    optimizer = torch.optim.Adam([output], lr=0.2)
-    for step in range(300):
+    optimizer = torch.optim.Adam([output], lr=0.5)
+    for step in range(_STEPS):
         for group in optimizer.param_groups:
-            group["lr"] = 0.2 * (1 - step / 300)
+            group["lr"] = 0.5 * (1 - step / _STEPS)
         optimizer.zero_grad()
         task.loss(output, encoded).backward()
         optimizer.step()
