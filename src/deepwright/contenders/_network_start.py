@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 
-import torch
 from torch import Tensor, nn
 
 from deepwright.blocks.network import Batch, Network
@@ -40,7 +39,7 @@ class FrozenBody(nn.Module):
         found = hashlib.sha256()
         for name, tensor in _body(self.net):
             found.update(name.encode())
-            found.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+            found.update(tensor.numpy(force=True).tobytes())
         return found.hexdigest()
 
     def check(self) -> None:

@@ -128,6 +128,7 @@ def run_trial(
                 keeper.save(course, report)
             if wanted():
                 raise KeyboardInterrupt
+    course.stopped = course.stopped or "time"  # the budget ended while the last report was looked at
 
 
 class _Keeper:

@@ -214,7 +214,7 @@ def _learn(net: Network, batch: dict[str, Tensor], steps: int) -> None:
                         continue
                     mean.lerp_(p.grad, 0.1)
                     square.lerp_(p.grad.square(), 0.01)
-                    p -= 0.01 * (mean / (1 - 0.9**t)) / ((square / (1 - 0.99**t)).sqrt() + 1e-8)
+                    p.addcdiv_(mean / (1 - 0.9**t), (square / (1 - 0.99**t)).sqrt() + 1e-8, value=-0.01)
 
 
 def _trained(cls: type[Network]) -> Network:
