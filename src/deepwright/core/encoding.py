@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from deepwright.core.errors import DataError, nearest
+from deepwright.core.errors import DataError, RunError, nearest
 from deepwright.core.fields import Signature
 
 if TYPE_CHECKING:
@@ -135,14 +135,41 @@ class Encoding:
 
     @staticmethod
     def load(state: Sequence[dict[str, Any]], arrays: dict[str, np.ndarray]) -> Encoding:
-        """Rebuild from `state()` and `arrays()`; kinds are looked up among the built-in ones only."""
-        from deepwright.core.errors import RunError
-        from deepwright.core.find import find, names
+        """Rebuild from `state()` and `arrays()`; kinds are looked up among the built-in ones only.
+
+        Raises RunError where anything in them is not as it was written.
+        """
+        from deepwright.core.find import find
 
         encoders = []
         for i, entry in enumerate(state):
-            if entry["kind"] not in names("kind"):
-                raise RunError(f"the run names an unknown kind '{entry['kind']}' for column '{entry['column']}'.")
-            own = {key.split("/", 1)[1]: a for key, a in arrays.items() if key.split("/", 1)[0] == str(i)}
-            encoders.append(find("kind", entry["kind"])().load(entry["state"], own))
+            kind, column, own_state = _sound(entry)
+            own = {key.partition("/")[2]: array for key, array in arrays.items() if key.partition("/")[0] == str(i)}
+            encoder = find("kind", kind)().load(own_state, own)
+            if encoder.column != column:
+                raise RunError(f"the encoder of column '{column}' says that it is of '{encoder.column}'.", where=_WHERE)
+            encoders.append(encoder)
         return Encoding(tuple(encoders))
+
+
+_WHERE = "schema.json, encoding"
+
+
+def _sound(entry: object) -> tuple[str, str, dict[str, Any]]:
+    """Kind, column and state of one stored encoder; RunError unless they are what was written."""
+    from deepwright.core.find import names
+
+    if not isinstance(entry, dict):
+        raise RunError("expected one object for each column.", where=_WHERE, remedy="Restore the run folder.")
+    kind, column, state = entry.get("kind"), entry.get("column"), entry.get("state")
+    if not (isinstance(kind, str) and isinstance(column, str) and isinstance(state, dict)):
+        raise RunError(
+            "expected column, kind and state of each encoder.", where=_WHERE, remedy="Restore the run folder."
+        )
+    if kind not in names("kind"):
+        raise RunError(
+            f"column '{column}' is of a kind '{kind}' that this version does not have.",
+            where=_WHERE,
+            remedy="A kind of your own is not imported from a run folder; fit again.",
+        )
+    return kind, column, state

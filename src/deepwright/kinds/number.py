@@ -22,6 +22,10 @@ _QUANTILE_ROWS = 100_000
 _BLOCK = 16_384
 _TAIL = 5.199337582605575
 """The largest normal score that quantile scaling gives: that of the probability 1 - 1e-7."""
+_HUGE = 1e300
+"""Quantiles stay within, so that the distance of two is still a float64."""
+_CLOSE = 1e-290
+"""Quantiles all nearer than this are one value: slopes between them would leave float64."""
 _LIMIT = 3e38
 """Just inside float32."""
 
@@ -159,7 +163,9 @@ class NumberEncoder(Encoder):
     def encode(self, column: pl.Series) -> dict[str, np.ndarray]:
         values = floats(column)
         indicated = len(self._fields) > 1
-        if np.isfinite(np.add.reduce(values)):  # one pass says that nothing is missing or infinite
+        with np.errstate(over="ignore", invalid="ignore"):
+            whole = np.isfinite(np.add.reduce(values))  # one pass says that nothing is missing or infinite
+        if whole:
             encoded = {self.column: self._scaled(values)}
             return encoded | {self._fields[1].name: np.zeros(len(values), np.float32)} if indicated else encoded
         usable = np.isfinite(values)
@@ -172,9 +178,9 @@ class NumberEncoder(Encoder):
         if self._quantiles is not None:
             return _normal_scores(values, self._quantiles).astype(np.float32)
         # Taken away and divided in float64, so that large offsets cost no digits; clipped in float32, half as wide.
-        scaled = values - self._state.center
-        scaled /= self._state.spread
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", under="ignore"):
+            scaled = values - self._state.center
+            scaled /= self._state.spread
             narrow = scaled.astype(np.float32)
         return np.clip(narrow, *self._span, out=narrow)
 
@@ -283,7 +289,7 @@ def _quantiles(values: np.ndarray, seed: int) -> np.ndarray:
         return np.zeros(1)
     if len(usable) > _QUANTILE_ROWS:
         usable = np.random.default_rng(seed).choice(usable, _QUANTILE_ROWS, replace=False)
-    grid = np.percentile(usable, np.linspace(0, 100, min(_QUANTILES, len(usable))))
+    grid = np.percentile(np.clip(usable, -_HUGE, _HUGE), np.linspace(0, 100, min(_QUANTILES, len(usable))))
     return np.maximum.accumulate(grid)
 
 
@@ -291,9 +297,10 @@ def _normal_scores(values: np.ndarray, quantiles: np.ndarray) -> np.ndarray:
     """Position among the quantiles as a normal score; tied quantiles give the middle of their positions."""
     from scipy.special import ndtri
 
-    if quantiles[0] == quantiles[-1]:
+    if quantiles[-1] - quantiles[0] < _CLOSE:
         return np.zeros(len(values))
+    values = np.clip(values, -_HUGE, _HUGE)
     places = np.linspace(0, 1, len(quantiles))
     upper = np.interp(values, quantiles, places)
     lower = -np.interp(-values, -quantiles[::-1], -places[::-1])
-    return np.clip(ndtri((upper + lower) / 2), -_TAIL, _TAIL)
+    return np.clip(np.nan_to_num(ndtri((upper + lower) / 2)), -_TAIL, _TAIL)
