@@ -133,8 +133,24 @@ def test_a_folder_with_a_run_is_not_overwritten(capsys: pytest.CaptureFixture[st
 
 @pytest.mark.parametrize(
     "what",
-    "recipes tasks networks learners kinds contenders metrics findings figures sources data optimizers schedules "
-    "losses activations initialisers".split(),
+    [
+        "recipes",
+        "tasks",
+        "networks",
+        "learners",
+        "kinds",
+        "contenders",
+        "metrics",
+        "findings",
+        "figures",
+        "sources",
+        "data",
+        "optimizers",
+        "schedules",
+        "losses",
+        "activations",
+        "initialisers",
+    ],
 )
 def test_lists_have_names_and_lines(capsys: pytest.CaptureFixture[str], what: str) -> None:
     items = _json(capsys, ["list", what])["items"]

@@ -30,8 +30,8 @@ contenders:
   - as: bn
     network: mlp
     config: {widths: [8, 8], norm: batch}
-    training: {optimizer: sgd, momentum: 0.9, lr: 0.05, epochs: 40, batch: 32, patience: 40, schedule: plateau, every: 3,
-               checkpoint_every: 0}
+    training: {optimizer: sgd, momentum: 0.9, lr: 0.05, epochs: 40, batch: 32, patience: 40, schedule: plateau,
+               every: 3, checkpoint_every: 0}
 time: null
 """
 SAME = ("metrics.jsonl", "predictions.parquet", "validation.parquet", "split.parquet", "encoders.safetensors")

@@ -31,6 +31,7 @@ def fit(
     metric: str | None = None,
     kinds: Mapping[str, str] | None = None,
     ignore: Sequence[str] = (),
+    split: str = "auto",
     seed: int = 0,
     overrides: Sequence[str] = (),
     folder: str | Path | None = None,
@@ -45,6 +46,7 @@ def fit(
     contenders: names or objects as in a recipe; "all"; None: rule, linear, boosted trees and the default network.
     metric:     the primary metric; None: by the data.
     kinds:      column → kind, where the inferred one is not wanted.
+    split:      "random", "stratified", "group:COLUMN", "time:COLUMN", "column:COLUMN"; "auto": by the task.
     overrides:  recipe keys as "key=value": "training.lr=1e-3", "data.split.by=time".
     folder:     where the run goes; None: a new folder below `runs/`.
 
@@ -56,7 +58,7 @@ def fit(
             "source": str(data) if named else "frame",
             "kinds": dict(kinds or {}),
             "ignore": list(ignore),
-            "split": {"seed": seed},
+            "split": _split(split, seed),
         },
         "task": {"name": task, "target": target, "metric": metric},
         "time": time,
@@ -68,6 +70,11 @@ def fit(
         content = apply_override(content, override)
     recipe = validate(content, where="fit")
     return run(recipe, data=None if named else data, folder=folder, quiet=quiet)
+
+
+def _split(split: str, seed: int) -> dict[str, Any]:
+    by, _, column = split.partition(":")
+    return {"by": by, "seed": seed, **({"column": column} if column else {})}
 
 
 def run(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -199,11 +199,15 @@ def make_ground(recipe: Recipe, source: Any, tell: Teller) -> Ground:
 
 
 def _thinned(table: Table, recipe: Recipe) -> Table:
-    wanted = recipe.data.rows
-    if wanted is None or wanted >= len(table):
-        return table
-    sample = table.frame.sample(wanted, seed=recipe.data.split.seed, shuffle=False)
-    return Table(frame=sample, origin=table.origin)
+    """The table without repeated rows, or a sample of it, where the recipe says so."""
+    frame, notes, wanted = table.frame, list(table.origin.notes), recipe.data.rows
+    if recipe.data.distinct:
+        frame = frame.unique(keep="first", maintain_order=True)
+        notes.append(f"Dropped {len(table) - frame.height:,} rows that repeat another one.")
+    if wanted is not None and wanted < frame.height:
+        frame = frame.sample(wanted, seed=recipe.data.split.seed, shuffle=False)
+        notes.append(f"Drew {wanted:,} of {len(table):,} rows.")
+    return Table(frame=frame, origin=replace(table.origin, notes=tuple(notes)))
 
 
 def _deal(table: Table, recipe: Recipe, *, stratify: bool) -> tuple[Table, Split]:

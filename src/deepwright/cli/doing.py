@@ -43,6 +43,10 @@ def fit(
     kind: KindOption = [],  # noqa: B006
     ignore: Annotated[list[str], typer.Option(help="A column to leave out; repeatable.")] = [],  # noqa: B006
     query: Query = None,
+    split: Annotated[
+        str,
+        typer.Option(metavar="HOW[:COLUMN]", help="random, stratified, group:COLUMN, time:COLUMN or column:COLUMN."),
+    ] = "auto",
     seed: Annotated[int, typer.Option(help="Of the split and everything random.")] = 0,
     folder: Folder = None,
     fast: Fast = False,
@@ -76,6 +80,7 @@ def fit(
         metric=metric,
         kinds=pairs(kind, "--kind"),
         ignore=ignore,
+        split=split,
         seed=seed,
         overrides=[*wanted, *(_FAST if fast else [])],
         folder=folder,

@@ -45,6 +45,8 @@ class DataRecipe(Config):
     """Input columns to use; None: all but the target and those ignored or found to be identifiers."""
     scale: Literal["standard", "quantile", "minmax", "none"] = "standard"
     """How number columns are scaled for networks and linear models."""
+    distinct: bool = False
+    """Keep only the first of rows that are equal in every column."""
     rows: int | None = Field(default=None, ge=1)
     """Use only so many rows, drawn with the split's seed; None: all."""
     memory: int = Field(default=2048, ge=1)

@@ -70,4 +70,6 @@ def _edit(kind: str, found: Check, tree: dict[str, Any]) -> dict[str, Any] | Non
         return {"data.split.by": "group", "data.split.column": column}
     if kind == "time_runs_backwards" and column:
         return {"data.split.by": "time", "data.split.column": column}
+    if kind == "duplicates_across_splits":
+        return {"data.distinct": True}
     return None

@@ -58,7 +58,7 @@ class _State(Config):
 @dataclass(frozen=True)
 class Classification(Task):
     """Predict a class. A network gives K outputs, one a class, and softmax makes probabilities of them; with two
-    classes softmax of two outputs is the sigmoid of their difference, so one path serves both.
+    classes and loss=binary_cross_entropy it gives one, and the sigmoid does.
 
     Class names are texts: 3 and 3.0 are "3", true is "true". They stand in order of number or alphabet; of two
     classes the positive one stands last.
@@ -115,7 +115,12 @@ class Classification(Task):
 
     @property
     def outputs(self) -> int:
-        return len(self.classes)
+        return 1 if self.single else len(self.classes)
+
+    @property
+    def single(self) -> bool:
+        """Whether a network gives one logit, of the positive class: with loss=binary_cross_entropy."""
+        return self.fitted.options.loss == "binary_cross_entropy"
 
     @cached_property
     def hierarchical(self) -> bool:
@@ -134,6 +139,10 @@ class Classification(Task):
         return label_codes(_complete(target), self.classes, unknown=-1)
 
     def loss(self, output: Tensor, target: Tensor) -> Tensor:
+        if self.single:  # the logits 0 and z: their softmax is the sigmoid of z, their cross-entropy the binary one
+            import torch
+
+            output = torch.cat([torch.zeros_like(output), output], dim=-1)
         return self._loss(output, target)
 
     @cached_property
@@ -146,7 +155,6 @@ class Classification(Task):
         name = options.loss or ("hierarchical" if self.hierarchical else "cross_entropy")
         if ":" in name:
             return losses.custom(name)
-        # Two classes: binary cross-entropy of one logit is cross-entropy of two, so both names mean the same here.
         function = losses.hierarchical(self.classes) if name == "hierarchical" else losses.cross_entropy
         function = partial(function, label_smoothing=options.label_smoothing)
         if weights is None:
@@ -164,8 +172,10 @@ class Classification(Task):
         return 1.0 / (len(self.classes) * self.shares)
 
     def predict(self, output: np.ndarray) -> pl.DataFrame:
-        """(B, K) or (B, M, K) logits → predictions; members are averaged as probabilities."""
+        """(B, outputs) or (B, M, outputs) logits → predictions; members are averaged as probabilities."""
         logits = np.asarray(output, dtype=np.float64)
+        if self.single:
+            logits = np.concatenate([np.zeros_like(logits), logits], axis=-1)
         powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
         probability = powers / powers.sum(axis=-1, keepdims=True)  # (B, K) or (B, M, K)
         return self.predictions(probability.mean(axis=1) if probability.ndim == 3 else probability)
