@@ -83,14 +83,16 @@ def run(
     overrides: Sequence[str] = (),
     data: Any = None,
     folder: str | Path | None = None,
+    trust: Sequence[str] = (),
     quiet: bool = False,
 ) -> Run:
     """Run a recipe: a Recipe, a file, a run folder's recipe.yaml, or a gallery name such as "xor".
 
-    data: the frame, for recipes whose source is "frame". Raises as `fit` does.
+    data:  the frame, for recipes whose source is "frame".
+    trust: of a run folder's recipe: classes of your own that it may name. Raises as `fit` does.
     """
     if not isinstance(recipe, Recipe):
-        recipe = load_recipe(str(recipe), overrides)
+        recipe = load_recipe(str(recipe), overrides, trust=trust)
     tell = teller(quiet)
     started = time.perf_counter()
     ground = make_ground(recipe, read_data(recipe, data), tell)
@@ -106,17 +108,18 @@ def run(
     return _go(ground, wanted, book, tell)
 
 
-def resume(folder: str | Path, *, data: Any = None, quiet: bool = False) -> Run:
+def resume(folder: str | Path, *, data: Any = None, trust: Sequence[str] = (), quiet: bool = False) -> Run:
     """Go on with a run that was stopped or killed; it ends as if it had never been stopped.
 
     Contenders that are done are kept; a network goes on from its last checkpoint. A run that is done is only opened.
-    data: the same frame again, for runs that were given a frame.
+    data:  the same frame again, for runs that were given a frame.
+    trust: classes of your own ("package.module:Class") that the run uses; a folder can never name one by itself.
     """
     book = Book(Path(folder))
     found = Run(folder)
     if found.state == "done":
         return found
-    recipe = load_recipe(str(Path(folder) / "recipe.yaml"))
+    recipe = load_recipe(str(Path(folder) / "recipe.yaml"), trust=trust)
     tell = teller(quiet)
     ground = make_ground(recipe, read_data(recipe, data), tell)
     was = book.run().get("data", {}).get("fingerprint")

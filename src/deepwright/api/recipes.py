@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -10,11 +11,13 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from deepwright.core.config import Config
-from deepwright.core.errors import RecipeError, nearest, not_found
+from deepwright.core.errors import RecipeError, RunError, nearest, not_found
 from deepwright.core.recipe import Recipe
 
 GALLERY = Path(__file__).resolve().parent.parent / "gallery"
 _LARGEST = 1_000_000
+_DOTTED = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+"""package.module:Class"""
 
 
 def gallery() -> dict[str, str]:
@@ -26,14 +29,44 @@ def gallery() -> dict[str, str]:
     return found
 
 
-def load_recipe(name_or_path: str, overrides: Iterable[str] = ()) -> Recipe:
-    """A recipe file or a gallery name, with `key=value` overrides; raises RecipeError naming key and line."""
+def load_recipe(name_or_path: str, overrides: Iterable[str] = (), *, trust: Sequence[str] = ()) -> Recipe:
+    """A recipe file or a gallery name, with `key=value` overrides; raises RecipeError naming key and line.
+
+    A recipe that lies in a run folder may come from a stranger: it may name classes of one's own
+    ("package.module:Class") only where `trust` names them too; else RunError, and nothing is imported.
+    """
     path = _locate(name_or_path)
     text = _read(path)
     content, lines = parse(text, str(name_or_path))
+    if (path.parent / "run.json").exists():
+        check_trust(content, trust, str(path))
     for override in overrides:
         content = apply_override(content, override)
     return validate(content, where=str(name_or_path), lines=lines)
+
+
+def check_trust(content: Mapping[str, Any], trust: Sequence[str], where: str) -> None:
+    """Raises RunError where a recipe tree names code that `trust` does not; data sources are not code."""
+    named = {text for key, value in content.items() if key != "name" for text in _texts(value, key)}
+    strange = sorted(text for text in named if _DOTTED.fullmatch(text) and text not in trust)
+    if strange:
+        raise RunError(
+            f"the recipe of this run names code of someone's own: {', '.join(strange)}.",
+            where=where,
+            remedy=f"If you know that code, say so: --trust {strange[0]}",
+        )
+
+
+def _texts(value: Any, key: str) -> Iterator[str]:
+    if isinstance(value, str) and key not in ("source", "test_source", "valid_source", "query"):
+        yield value
+    elif isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield str(name)
+            yield from _texts(inner, str(name))
+    elif isinstance(value, (list, tuple)):
+        for inner in value:
+            yield from _texts(inner, key)
 
 
 def validate(content: Mapping[str, Any], *, where: str, lines: Mapping[tuple[str, ...], int] | None = None) -> Recipe:
@@ -56,10 +89,11 @@ def parse(text: str, where: str) -> tuple[dict[str, Any], dict[tuple[str, ...], 
     """YAML text → tree and the line of every key; duplicate keys and tags are errors."""
     lines: dict[tuple[str, ...], int] = {}
     try:
+        _refuse_aliases(text, where)
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         _walk(root, (), lines, where)
         content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
         raise RecipeError(
@@ -134,6 +168,17 @@ def _read(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise RecipeError(f"cannot be read as UTF-8 text ({error}).", where=str(path)) from None
+
+
+def _refuse_aliases(text: str, where: str) -> None:
+    """A few lines of aliases can stand for billions of values; a recipe needs none."""
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        if isinstance(event, yaml.AliasEvent):
+            raise RecipeError(
+                f"the alias '*{event.anchor}' is not taken.",
+                where=f"{where}, line {event.start_mark.line + 1}",
+                remedy="Write the value itself.",
+            )
 
 
 def _walk(node: yaml.Node | None, path: tuple[str, ...], lines: dict[tuple[str, ...], int], where: str) -> None:

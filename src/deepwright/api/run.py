@@ -144,7 +144,7 @@ class Run:
         """Go on where the run stopped; `data` only for runs that were given a frame."""
         from deepwright.api.fitting import resume
 
-        return resume(self.folder, data=data)
+        return resume(self.folder, data=data, trust=self.trust)
 
 
 def load(path: str | Path, *, trust: Sequence[str] = ()) -> Run:

@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from deepwright.cli.options import DataArgument, Json, KindOption, Overrides, Query, Quiet, RunArgument, Target, pairs
+from deepwright.cli.options import (
+    DataArgument,
+    Json,
+    KindOption,
+    Overrides,
+    Query,
+    Quiet,
+    RunArgument,
+    Target,
+    Trust,
+    pairs,
+)
 
 if TYPE_CHECKING:
     from deepwright.api.run import Run
@@ -99,6 +110,7 @@ def run(
         typer.Option(metavar="FINDING", help="Of a run folder: apply this finding's recipe edit, as a new run."),
     ] = None,
     folder: Folder = None,
+    trust: Trust = [],  # noqa: B006
     fast: Fast = False,
     json: Json = False,
     quiet: Quiet = False,
@@ -118,17 +130,17 @@ def run(
 
     wanted = [*(overrides or []), *(_FAST if fast else [])]
     if mend:
-        made = run_recipe(mended(Path(recipe), mend, wanted), folder=folder, quiet=quiet or json)
+        made = run_recipe(mended(Path(recipe), mend, wanted, trust=trust), folder=folder, quiet=quiet or json)
     else:
-        made = run_recipe(recipe, overrides=wanted, folder=folder, quiet=quiet or json)
+        made = run_recipe(recipe, overrides=wanted, folder=folder, trust=trust, quiet=quiet or json)
     _show(made, json)
 
 
-def resume(run: RunArgument, json: Json = False, quiet: Quiet = False) -> None:
+def resume(run: RunArgument, trust: Trust = [], json: Json = False, quiet: Quiet = False) -> None:  # noqa: B006
     """Go on with a run that was stopped or killed; it ends as if it had never been stopped."""
     from deepwright.api.fitting import resume as resume_run
 
-    _show(resume_run(run, quiet=quiet or json), json)
+    _show(resume_run(run, trust=trust, quiet=quiet or json), json)
 
 
 def _show(made: Run, as_json: bool) -> None:

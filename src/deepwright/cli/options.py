@@ -28,6 +28,10 @@ Target = Annotated[
     Optional[str],  # noqa: UP045
     typer.Option("--target", "-t", metavar="COLUMN", help="The column to predict."),
 ]
+Trust = Annotated[
+    list[str],
+    typer.Option(metavar="PACKAGE.MODULE:CLASS", help="Code of your own that the run folder may use; repeatable."),
+]
 Overrides = Annotated[
     Optional[list[str]],  # noqa: UP045
     typer.Argument(metavar="[KEY=VALUE]...", help="Recipe keys, e.g. training.lr=1e-3 data.split.by=time"),

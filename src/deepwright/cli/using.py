@@ -7,7 +7,7 @@ from typing import Annotated, Any, Optional
 
 import typer
 
-from deepwright.cli.options import DataArgument, Json, Overrides, Query, Quiet, RunArgument, Target, print_json
+from deepwright.cli.options import DataArgument, Json, Overrides, Query, Quiet, RunArgument, Target, Trust, print_json
 
 
 def add(app: typer.Typer) -> None:
@@ -26,6 +26,7 @@ def predict(
     ] = None,
     contender: Annotated[Optional[str], typer.Option(help="Another than the winner.")] = None,  # noqa: UP045
     query: Query = None,
+    trust: Trust = [],  # noqa: B006
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -38,7 +39,7 @@ def predict(
     from deepwright.api.telling import teller
 
     tell = teller(quiet or json)
-    found = load(run)
+    found = load(run, trust=trust)
     frames = found.predictions(data, contender=contender, query=query)
     name = contender or found.winner
     if out is None:

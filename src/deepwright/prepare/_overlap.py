@@ -53,7 +53,7 @@ def duplicates(frame: pl.DataFrame, split: Split, kinds: Mapping[str, str], inpu
         message=f"{count(rows, 'test row')} ({share:.1%}) have the same inputs as a training row "
         f"({'; '.join(examples)}){'; with so few different values they may meet by chance' * by_chance}",
         numbers={"rows": rows, "share": share, "share_by_chance": chance, "examples": examples},
-        remedy="Keep one of each (data.distinct=true), or keep them together with a group column (--split group:COLUMN).",
+        remedy="Keep one of each (data.distinct=true), or keep them together: --split group:COLUMN.",
     )
 
 
