@@ -61,7 +61,7 @@ def names_and_blocks(path: Path, where: str, compression: str, dialect: Dialect)
 
     Raises DataError for NUL bytes, Broken for rows that do not fit, NotUtf8 for another encoding.
     """
-    pieces = _records(_utf8(path, where, compression, dialect), dialect, where)
+    pieces = whole_rows(utf8_pieces(path, where, compression, dialect), dialect, where)
     first = next(pieces, b"")
     names, rest, lines = _split_first(first, dialect, where)
     if not dialect.header:
@@ -86,7 +86,7 @@ def _chain(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
     yield from rest
 
 
-def _utf8(path: Path, where: str, compression: str, dialect: Dialect) -> Iterator[bytes]:
+def utf8_pieces(path: Path, where: str, compression: str, dialect: Dialect) -> Iterator[bytes]:
     """The content in UTF-8 without a byte-order mark, LF or CR LF between lines, as pieces of any length."""
     with open_content(path, where, compression) as content:
         pieces = (
@@ -126,7 +126,7 @@ def _decoded(content: BinaryIO, encoding: str, where: str) -> Iterator[bytes]:
             yield text.encode("utf-8", "surrogatepass")
 
 
-def _records(pieces: Iterator[bytes], dialect: Dialect, where: str) -> Iterator[bytes]:
+def whole_rows(pieces: Iterator[bytes], dialect: Dialect, where: str) -> Iterator[bytes]:
     """Pieces that end where a row ends; the last row gets its line break where it lacks one."""
     rest, quote = b"", dialect.quote.encode()
     for piece in pieces:

@@ -12,7 +12,7 @@ _PLAIN = (pl.String, pl.Boolean, pl.Date, pl.Float32, pl.Float64)
 def tidy(frame: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
     """The frame with number, text, boolean, date, datetime and list columns only, and notes on what was changed.
 
-    Structs are opened into "column.field"; decimals and wide integers become floats; categories become text;
+    Structs are opened into "column.field"; decimals become floats, integers wider than 64 bits text; categories become text;
     durations become seconds, times of day text; NaN becomes missing; columns of bytes or objects are left out.
     Raises DataError when no column is left.
     """
@@ -40,6 +40,8 @@ def _tidy(column: pl.Series, notes: list[str]) -> list[pl.Series]:
 
 def _changed(column: pl.Series, notes: list[str]) -> list[pl.Series]:
     kind, name = column.dtype, column.name
+    if kind in (pl.Int128, pl.UInt128):
+        return [_wide_integers(column, notes)]
     if isinstance(kind, (pl.Decimal,)) or kind.is_numeric():
         return [column.cast(pl.Float32 if kind == pl.Float16 else pl.Float64, strict=False)]
     if isinstance(kind, (pl.Categorical, pl.Enum)) or kind in (pl.Null, pl.Time):
@@ -53,6 +55,14 @@ def _changed(column: pl.Series, notes: list[str]) -> list[pl.Series]:
         return [column.cast(pl.List(pl.String)) if isinstance(kind.inner, (pl.Categorical, pl.Enum)) else column]
     notes.append(f"Column '{name}' is left out: it holds {_called(kind)}, which no kind reads.")
     return []
+
+
+def _wide_integers(column: pl.Series, notes: list[str]) -> pl.Series:
+    narrow = column.cast(pl.Int64, strict=False)
+    if narrow.null_count() == column.null_count():
+        return narrow
+    notes.append(f"Column '{column.name}' is read as text: its integers have more digits than a number keeps.")
+    return column.cast(pl.String)
 
 
 def _called(kind: pl.DataType) -> str:

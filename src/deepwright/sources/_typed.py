@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from deepwright.core.errors import DataError
+from deepwright.core.errors import DataError, DeepwrightError
 from deepwright.core.table import Origin, Table
 from deepwright.sources._content import fingerprint, head_of, open_content
 from deepwright.sources._tidy import tidy
@@ -22,7 +22,7 @@ def one_boundary(path: str, format: str) -> Iterator[None]:
     """Whatever a library raises on a damaged file (panics too) leaves as one DataError naming the file."""
     try:
         yield
-    except (DataError, KeyboardInterrupt, SystemExit, GeneratorExit):
+    except (DeepwrightError, KeyboardInterrupt, SystemExit, GeneratorExit):
         raise
     except BaseException as error:  # polars' PanicException is no Exception
         lines = str(error).strip().splitlines()

@@ -1,0 +1,1 @@
+"""Shipping: what leaves for use elsewhere; tables of predictions so far."""
