@@ -94,7 +94,7 @@ def parse(text: str, where: str) -> tuple[dict[str, Any], dict[tuple[str, ...], 
         _walk(root, (), lines, where)
         content = yaml.safe_load(text)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
-        mark = getattr(error, "problem_mark", None)
+        mark: Any = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
         raise RecipeError(
             f"not valid YAML: {getattr(error, 'problem', None) or 'cannot be read'}.",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from deepwright.core.config import Config
 from deepwright.core.errors import not_found
 from deepwright.core.find import names
 
@@ -40,7 +42,7 @@ def listing(what: str) -> list[dict[str, Any]]:
         return [{"name": name, "about": about} for name, about in names(_FAMILIES[what]).items()]
     if what in _TABLES:
         return _keys_of(*_TABLES[what])
-    special = {"recipes": _recipes, "data": _data, "runs": _runs, "optimizers": _optimizers}
+    special = {"recipes": _recipes, "keys": _keys, "data": _data, "runs": _runs, "optimizers": _optimizers}
     if what in special:
         return special[what]()
     raise not_found("list of", what, [*_FAMILIES, *_TABLES, *special])
@@ -64,6 +66,26 @@ def print_listing(what: str, items: list[dict[str, Any]]) -> None:
     Console().print(table)
 
 
+def _keys() -> list[dict[str, Any]]:
+    """Every key of a recipe: dotted name, default, what it says."""
+    from deepwright.core.plan import Plan
+    from deepwright.core.recipe import Recipe
+
+    return [*_fields(Recipe, ""), *_fields(Plan, "training.")]
+
+
+def _fields(model: type[Config], prefix: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for name, field in model.model_fields.items():
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, Config):
+            found += _fields(inner, f"{prefix}{name}.")
+            continue
+        default = "needed" if field.is_required() else json.dumps(field.get_default(call_default_factory=True))
+        found.append({"name": prefix + name, "default": default, "about": " ".join((field.description or "").split())})
+    return found
+
+
 def _recipes() -> list[dict[str, Any]]:
     from deepwright.api.recipes import gallery
 
@@ -78,8 +100,6 @@ def _data() -> list[dict[str, Any]]:
 
 
 def _runs() -> list[dict[str, Any]]:
-    import json
-
     found = []
     for file in sorted(Path("runs").glob("*/run.json")):
         try:

@@ -35,7 +35,7 @@ def list_(
     what: Annotated[
         str,
         typer.Argument(
-            help="recipes, tasks, networks, learners, kinds, contenders, metrics, findings, figures, sources, data, "
+            help="recipes, keys, tasks, networks, learners, kinds, contenders, metrics, findings, figures, sources, data, "
             "optimizers, schedules, losses, activations, initialisers, runs"
         ),
     ],
