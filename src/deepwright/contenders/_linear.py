@@ -5,7 +5,7 @@ Axes: B rows, D columns of the design, K outputs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
@@ -20,8 +20,10 @@ from deepwright.core.files import read_tensors, write_tensors
 if TYPE_CHECKING:
     from deepwright.contenders._design import Matrix
 
-STRENGTHS = (1.0, 10.0, 0.1, 100.0, 0.01, 1000.0, 0.001)
-"""Strengths of the L2 penalty that are tried, in order of preference."""
+STRENGTHS = (0.001, 0.01, 0.1, 1.0, 10.0, 100.0, 1_000.0)
+"""Strengths of the L2 penalty that the search climbs, beginning at 1."""
+_NEWTON = 400
+"""Coefficients up to which Newton's method is the quicker one."""
 
 
 @final
@@ -85,8 +87,8 @@ def fit_linear(x: Matrix, lesson: Lesson, strength: float | None, seed: int, clo
         weights = solve(x[rows], lesson.y[rows], candidate)
         return lambda held: weights.values(x[held])
 
-    candidates: Sequence[float] = STRENGTHS if strength is None else (strength,)
-    chosen = by_folds(candidates, values, lesson.y, seed, clock)
+    ladder, start = (STRENGTHS, STRENGTHS.index(1.0)) if strength is None else ((strength,), 0)
+    chosen = by_folds(ladder, start, values, lesson.y, seed, clock)
     rows = affordable(lesson.y, lambda some: solve(x[some], lesson.y[some], chosen), clock, seed)
     weights = solve(x[rows], lesson.y[rows], chosen) if len(rows) < len(lesson) else solve(x, lesson.y, chosen)
     return Fit(weights=weights, strength=chosen, rows=len(rows))
@@ -110,7 +112,7 @@ def _multinomial(x: Matrix, y: np.ndarray, strength: float) -> Weights:
         intercept[present[0]] = 0.0
         coefficients[present[1]], intercept[present[1]] = _binary(x, y[:, present[1]], strength)
     else:
-        model = _logistic(strength).fit(x, y.argmax(axis=1))
+        model = _logistic(strength, x, len(present)).fit(x, y.argmax(axis=1))
         coefficients[present], intercept[present] = model.coef_, model.intercept_
     return Weights(coefficients=coefficients, intercept=intercept, link="softmax")
 
@@ -125,14 +127,20 @@ def _binary(x: Matrix, y: np.ndarray, strength: float) -> tuple[np.ndarray, floa
     """(D,) coefficients and intercept of the log odds of y being 1; smoothed odds where y is constant."""
     if y.min() == y.max():
         return np.zeros(x.shape[1]), float(np.log((y.sum() + 0.5) / (len(y) - y.sum() + 0.5)))
-    model = _logistic(strength).fit(x, y.astype(np.int64))
+    model = _logistic(strength, x, 1).fit(x, y.astype(np.int64))
     return model.coef_[0], float(model.intercept_[0])
 
 
-def _logistic(strength: float) -> Any:
+def _logistic(strength: float, x: Matrix, outcomes: int) -> Any:
     from sklearn.linear_model import LogisticRegression
 
-    return LogisticRegression(C=np.inf if strength == 0 else 1.0 / strength, tol=1e-6, max_iter=2_000)
+    newton = isinstance(x, np.ndarray) and strength > 0 and x.shape[1] * outcomes <= _NEWTON
+    return LogisticRegression(
+        C=np.inf if strength == 0 else 1.0 / strength,
+        solver="newton-cholesky" if newton else "lbfgs",
+        tol=1e-6 if newton else 1e-5,
+        max_iter=100 if newton else 2_000,
+    )
 
 
 _SOLVERS: dict[str, Callable[[Matrix, np.ndarray, float], Weights]] = {

@@ -14,8 +14,13 @@ from deepwright.core.errors import RecipeError, nearest
 CONFLICTS = ("first_match", "highest_priority", "most_specific")
 _FILE_KEYS = ("version", "conflict", "default", "rules")
 _RULE_KEYS = ("name", "if", "then", "set", "priority", "confidence")
-_LONGEST = 1 << 20
+_LONGEST = 1 << 18
 _DEEPEST = 32
+_OPENING = (
+    yaml.FlowSequenceStartToken, yaml.FlowMappingStartToken,
+    yaml.BlockSequenceStartToken, yaml.BlockMappingStartToken,
+)  # fmt: skip
+_CLOSING = (yaml.FlowSequenceEndToken, yaml.FlowMappingEndToken, yaml.BlockEndToken)
 
 
 @final
@@ -98,20 +103,30 @@ class _Reader:
         if len(text) > _LONGEST:
             raise RecipeError(f"expected at most {_LONGEST:,} characters, got {len(text):,}.", where=self._where)
         try:
-            for token in yaml.scan(text, Loader=yaml.SafeLoader):
-                if isinstance(token, (yaml.AnchorToken, yaml.AliasToken, yaml.TagToken)):
-                    raise self._error(token, "anchors, aliases and tags (&, *, !) are not used in rule files.")
+            self._scan(text)
             root = yaml.compose(text, Loader=yaml.SafeLoader)
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             line = f", line {mark.line + 1}" if mark else ""
             problem = getattr(error, "problem", None) or "it cannot be read"
-            raise RecipeError(f"this is no YAML: {problem}.", where=f"{self._where}{line}") from None
-        except RecursionError:
-            raise RecipeError("it is nested too deeply.", where=self._where) from None
+            raise RecipeError(
+                f"this is no YAML: {problem}.",
+                where=f"{self._where}{line}",
+                remedy="Put conditions with brackets or backticks in quotes, in particular inside [ ] and { }.",
+            ) from None
         if root is None:
             raise RecipeError("the rule file is empty.", where=self._where, remedy="Give 'rules:' and a list.")
         return root
+
+    def _scan(self, text: str) -> None:
+        """Refuse what rule files have no use for, and nesting that would wear the parser out, before parsing."""
+        depth = 0
+        for token in yaml.scan(text, Loader=yaml.SafeLoader):
+            if isinstance(token, (yaml.AnchorToken, yaml.AliasToken, yaml.TagToken)):
+                raise self._error(token, "anchors, aliases and tags (&, *, !) are not used in rule files.")
+            depth += isinstance(token, _OPENING) - isinstance(token, _CLOSING)
+            if depth > 3 * _DEEPEST:
+                raise self._error(token, "it is nested too deeply.")
 
     def _rule(self, node: yaml.Node, number: int) -> Rule:
         parts = self._mapping(node, _RULE_KEYS, f"rule {number}")

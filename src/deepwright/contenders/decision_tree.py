@@ -22,8 +22,8 @@ from deepwright.core.encoding import Encoding
 from deepwright.core.files import boundary, read_json, write_json, write_text
 from deepwright.core.task import Task
 
-_SIZES = (8, 16, 4, 32, 64, 2, 128)
-"""Numbers of leaves that are tried, in order of preference."""
+_SIZES = (2, 4, 8, 16, 32, 64, 128)
+"""Numbers of leaves that the search climbs, beginning at 8."""
 
 
 @final
@@ -60,8 +60,8 @@ class DecisionTree(Contender):
             tree = grow(leaves, rows)
             return lambda held: tree.values(x[held])
 
-        sizes = _SIZES if self.options.leaves is None else (self.options.leaves,)
-        leaves = by_folds(sizes, values, learnt.y, brief.seed, clock)
+        sizes, start = (_SIZES, _SIZES.index(8)) if self.options.leaves is None else ((self.options.leaves,), 0)
+        leaves = by_folds(sizes, start, values, learnt.y, brief.seed, clock)
         rows = affordable(learnt.y, lambda some: grow(leaves, some), clock, brief.seed)
         return DecisionTreeModel(brief.task, design, grow(leaves, rows), shortened(len(rows), len(learnt)))
 

@@ -45,12 +45,13 @@ class RuleBase(Contender):
             if:
               all:
                 - bill == long
-                - not: {any: [flipper_length_mm > 206, island in [Biscoe, Torgersen]]}
+                - not: {any: [flipper_length_mm > 206, "island in [Torgersen]"]}
             then: Chinstrap
 
     A condition is `COLUMN OPERATOR VALUE` with ==, !=, <, <=, >, >=, in [a, b], not in [a, b], between 1 and 2,
     contains TEXT, is missing, is not missing; `all:`, `any:` and `not:` join them. A column with an operator in its
-    name stands in backticks. A comparison with a missing cell does not hold. Rules are data and are never executed.
+    name stands in backticks; YAML wants quotes around a condition that begins with one, or that has brackets inside
+    other brackets. A comparison with a missing cell does not hold. Rules are data and are never executed.
 
     Of the rules that apply, `conflict` chooses: the first of the file, the highest priority, or the one with the most
     conditions (then priority); ties go to the first of the file. Facts are settled before anything reads them.
