@@ -16,6 +16,7 @@ from deepwright.core.recipe import Recipe
 
 GALLERY = Path(__file__).resolve().parent.parent / "gallery"
 _LARGEST = 1_000_000
+_MOST_KEYS = 20_000
 _DOTTED = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 """package.module:Class"""
 
@@ -89,7 +90,6 @@ def parse(text: str, where: str) -> tuple[dict[str, Any], dict[tuple[str, ...], 
     """YAML text → tree and the line of every key; duplicate keys and tags are errors."""
     lines: dict[tuple[str, ...], int] = {}
     try:
-        _refuse_aliases(text, where)
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         _walk(root, (), lines, where)
         content = yaml.safe_load(text)
@@ -170,17 +170,6 @@ def _read(path: Path) -> str:
         raise RecipeError(f"cannot be read as UTF-8 text ({error}).", where=str(path)) from None
 
 
-def _refuse_aliases(text: str, where: str) -> None:
-    """A few lines of aliases can stand for billions of values; a recipe needs none."""
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        if isinstance(event, yaml.AliasEvent):
-            raise RecipeError(
-                f"the alias '*{event.anchor}' is not taken.",
-                where=f"{where}, line {event.start_mark.line + 1}",
-                remedy="Write the value itself.",
-            )
-
-
 def _walk(node: yaml.Node | None, path: tuple[str, ...], lines: dict[tuple[str, ...], int], where: str) -> None:
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
@@ -190,12 +179,21 @@ def _walk(node: yaml.Node | None, path: tuple[str, ...], lines: dict[tuple[str, 
                     f"the key '{'.'.join(here)}' stands twice (first in line {lines[here]}).",
                     where=f"{where}, line {key.start_mark.line + 1}",
                 )
-            lines[here] = key.start_mark.line + 1
+            _mark(here, key, lines, where)
             _walk(value, here, lines, where)
     elif isinstance(node, yaml.SequenceNode):
         for i, item in enumerate(node.value):
-            lines[(*path, str(i))] = item.start_mark.line + 1
+            _mark((*path, str(i)), item, lines, where)
             _walk(item, (*path, str(i)), lines, where)
+
+
+def _mark(path: tuple[str, ...], node: yaml.Node, lines: dict[tuple[str, ...], int], where: str) -> None:
+    """Note a key's line; a few lines of aliases can stand for billions of keys, so there is a limit."""
+    lines[path] = node.start_mark.line + 1
+    if len(lines) > _MOST_KEYS:
+        raise RecipeError(
+            f"a recipe has at most {_MOST_KEYS:,} keys.", where=where, remedy="Look for aliases of aliases (*name)."
+        )
 
 
 def _number(text: str) -> object:
