@@ -82,7 +82,7 @@ def _json(value: Any) -> str | None:
 def _alike(first: pl.DataFrame, rest: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
     """Every frame with the columns and types of the first."""
     for frame in chain([first], rest):
-        yield frame if frame.schema == first.schema else frame.select(first.columns).cast(dict(first.schema))
+        yield frame if frame.schema == first.schema else frame.select(first.columns).cast(first.schema)
 
 
 def _writer(path: Path) -> tuple[Callable[[Iterator[pl.DataFrame], IO[bytes]], None], bool]:

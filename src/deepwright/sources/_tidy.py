@@ -12,7 +12,7 @@ _PLAIN = (pl.String, pl.Boolean, pl.Date, pl.Float32, pl.Float64)
 def tidy(frame: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
     """The frame with number, text, boolean, date, datetime and list columns only, and notes on what was changed.
 
-    Structs are opened into "column.field"; decimals become floats, integers wider than 64 bits text; categories become text;
+    Structs are opened into "column.field"; decimals become floats; integers wider than 64 bits, categories become text;
     durations become seconds, times of day text; NaN becomes missing; columns of bytes or objects are left out.
     Raises DataError when no column is left.
     """

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +18,10 @@ from deepwright.sources._content import fingerprint, head_of, open_content
 from deepwright.sources._tidy import tidy
 
 _PIECE = 1 << 20
+_GIANT = 4 << 30
+_UNFOLDS = 1000
+"""A table may take so many times the bytes of its file, where it takes more than 4 GiB."""
+_HUSH = threading.RLock()
 
 
 @contextmanager
@@ -35,7 +42,8 @@ def one_boundary(path: str, format: str) -> Iterator[None]:
 
 def read_typed(path: str, format: str, scan: Callable[[Path], pl.LazyFrame]) -> Table:
     """The whole file as a Table; raises DataError for damage and for a file without rows."""
-    with _plain(path) as plain, one_boundary(path, format):
+    with _plain(path) as plain, one_boundary(path, format), _hushed():
+        _check_size(scan(plain), plain, path)
         frame = scan(plain).collect()
         if not frame.height or not frame.width:
             raise DataError("the file has no rows.", where=path, remedy="Give a table with at least one row.")
@@ -49,9 +57,42 @@ def read_typed(path: str, format: str, scan: Callable[[Path], pl.LazyFrame]) -> 
 def stream_typed(path: str, format: str, scan: Callable[[Path], pl.LazyFrame], rows: int) -> Iterator[pl.DataFrame]:
     """Tidy frames of at most `rows` rows in order, each batch decoded when it is asked for."""
     with _plain(path) as plain, one_boundary(path, format):
-        for batch in scan(plain).collect_batches(chunk_size=rows, maintain_order=True):
+        with _hushed():
+            _check_size(scan(plain), plain, path)
+            batches = iter(scan(plain).collect_batches(chunk_size=rows, maintain_order=True))
+        while True:
+            with _hushed():
+                batch = next(batches, None)
+            if batch is None:
+                return
             if batch.height:
                 yield from tidy(batch)[0].iter_slices(rows)
+
+
+def _check_size(lazy: pl.LazyFrame, plain: Path, path: str) -> None:
+    """Raises DataError where a small file says that it unfolds to a giant table."""
+    rows, columns = lazy.select(pl.len()).collect().item(), len(lazy.collect_schema())
+    if rows * columns * 8 > max(_GIANT, _UNFOLDS * plain.stat().st_size):
+        raise DataError(
+            f"{plain.stat().st_size:,} bytes unfold to {rows:,} rows of {columns:,} columns.",
+            where=path,
+            remedy="If you trust it, cut it into smaller files.",
+        )
+
+
+@contextmanager
+def _hushed() -> Iterator[None]:
+    """Standard error goes nowhere: polars' threads print panics there before they reach the error boundary."""
+    with _HUSH:
+        sys.stderr.flush()
+        kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            os.close(nowhere)
 
 
 @contextmanager
