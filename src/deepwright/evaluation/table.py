@@ -45,11 +45,11 @@ def contest_text(scores: Iterable[Scores], metric: MetricPart, winner: str | Non
 
 
 def _fitted(scores: Iterable[Scores], metric: MetricPart, winner: str | None) -> list[tuple[str, ...]]:
-    """Header and rows in 80 columns; names give way first, 8 letters are left of them at least."""
+    """Header and rows in 80 columns; names give way first, 6 letters are left of them at least."""
     rows = [_headers(metric), *contest_rows(scores, metric, winner)]
     widths = _widths(rows)
     over = sum(widths) + 2 * (len(widths) - 1) - 80
-    names = max(widths[0] - max(over, 0), 10)
+    names = max(widths[0] - max(over, 0), 8)
     return [(short(row[0], names), *row[1:]) for row in rows]
 
 
@@ -69,12 +69,19 @@ def contest_rows(scores: Iterable[Scores], metric: MetricPart, winner: str | Non
             own.family,
             with_range(own.score, own.low, own.high) if own.state == "done" else own.state.replace("_", " "),
             number(own.valid_score),
-            duration(own.fit_seconds),
+            _short_duration(own.fit_seconds),
             number(own.predict_microseconds_per_row),
             size(own.bytes),
         )
         for own in ordered
     ]
+
+
+def _short_duration(seconds: float) -> str:
+    """In seven characters: 12 ms, 3.01 s, 5.2 min, 1.4 h."""
+    if not seconds >= 60:
+        return duration(seconds)
+    return f"{seconds / 60:.1f} min" if seconds < 3600 else f"{seconds / 3600:.1f} h"
 
 
 def _headers(metric: MetricPart) -> tuple[str, ...]:

@@ -174,7 +174,7 @@ class _Case:
                 f"Use {self.winner} where every bit counts; {_list(unclear)} {'is' if len(unclear) == 1 else 'are'} "
                 "simpler and not shown to be worse on the test rows."
             )
-        tied = [name for name, found in self.differences.items() if found.low <= 0 <= found.high]
+        tied = [name for name, found in self.differences.items() if not found.low > 0]
         if tied:
             return f"Use {self.winner}: {_list(tied)} {'is' if len(tied) == 1 else 'are'} not shown to be better."
         return f"Use {self.winner}: the test rows leave no doubt that it is the best of those that were tried."
@@ -267,7 +267,8 @@ def _facing(found: Difference) -> tuple[float, float]:
 def with_range(value: float, low: float, high: float) -> str:
     """ "0.913 [0.887, 0.935]", "48,210 [45,100, 51,900]": as many places as three digits of the width need."""
     width = high - low
-    if not math.isfinite(width) or width <= 0 or not 1e-6 < width < 1e9:
+    largest = max(abs(value), abs(low), abs(high))
+    if not math.isfinite(width) or width <= 0 or not 1e-3 < largest < 1e9 or width < 1e-4 * largest:
         return number(value) + ("" if math.isnan(width) else f" [{number(low)}, {number(high)}]")
     places = 2 - math.floor(math.log10(width))
     shown = [f"{round(entry, places) + 0.0:,.{max(places, 0)}f}".replace("-", "−") for entry in (value, low, high)]
