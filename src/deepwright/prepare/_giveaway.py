@@ -217,7 +217,7 @@ def _formula(columns: np.ndarray, answer: np.ndarray, one: str, two: str, how: s
         factor = "" if abs(constant) < 1e-3 else f"{np.exp(constant):.4g} × "
         return factor + " × ".join(powers)
     terms = []
-    for name, weight in ((one, first), (two, second)):
+    for name, weight in sorted(((one, first), (two, second)), key=lambda term: term[1] < 0):
         size = name if abs(abs(weight) - 1) < 1e-6 else f"{abs(weight):.4g} × {name}"
         terms.append(("- " if weight < 0 else "+ ") + size)
     if abs(constant) > 1e-6 * (np.abs(answer).max() + 1e-300):
