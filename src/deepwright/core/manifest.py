@@ -20,6 +20,8 @@ MANIFEST = "MANIFEST.json"
 _NEXT = ".MANIFEST.next"
 """The manifest as it will be once `amend` is done."""
 FORMAT = 1
+_LARGEST = 1 << 36
+"""Bytes of one file; a sparse file may say it has more without taking any room, and would be read for hours."""
 
 
 def write_manifest(folder: Path | str) -> None:
@@ -141,6 +143,8 @@ def _measure(folder: Path) -> dict[str, dict[str, Any]]:
 def _entry(path: Path) -> dict[str, Any]:
     digest, size = hashlib.sha256(), 0
     with os.fdopen(open_regular(path), "rb") as file:
+        if os.fstat(file.fileno()).st_size > _LARGEST:
+            raise RunError(f"expected at most {_LARGEST:,} bytes.", where=str(path))
         while chunk := file.read(1 << 20):
             digest.update(chunk)
             size += len(chunk)
