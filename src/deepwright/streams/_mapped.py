@@ -16,8 +16,8 @@ from torch import Tensor
 
 from deepwright.core.errors import DataError, InternalError
 
-_READ_AROUND = 1 << 16
-"""Bytes that Linux may map around a page that is touched (fault-around)."""
+_READ_AROUND = 1 << 21
+"""Bytes that the system may bring in with one page that is touched: a large page of its cache."""
 
 
 def write_mapped(folder: Path, chunks: Iterable[dict[str, np.ndarray]], rows: int) -> None:
