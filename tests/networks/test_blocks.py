@@ -85,9 +85,16 @@ def test_piecewise_linear_is_its_definition() -> None:
         assert given == pytest.approx(piecewise(borders, x), rel=1e-5, abs=1e-5)
 
 
+def test_few_rows_get_few_bins() -> None:
+    layer = PiecewiseLinear(1, 2, bins=48)
+    for rows, expected in ((20, 1), (100, 3), (10_000, 48)):
+        layer.fit(torch.randn(rows, 1))
+        assert int((layer.scale > 0).sum()) == expected
+
+
 def test_piecewise_linear_starts_out_linear_and_takes_odd_columns() -> None:
     layer = PiecewiseLinear(4, 3, bins=8)
-    rows = torch.randn(100, 4)
+    rows = torch.randn(300, 4)
     rows[:, 1] = 7.0  # constant
     rows[:, 2] = (rows[:, 2] > 0).float()  # two values
     rows[:, 3] *= 1e-9  # tiny

@@ -14,6 +14,9 @@ from torch import Tensor, nn
 
 from deepwright.core.errors import not_found
 
+_ROWS_A_BIN = 32
+"""Training rows in a quantile bin, at least."""
+
 
 class PiecewiseLinear(nn.Module):
     """Which bin a number falls into and how far, times weights, plus a plain linear term (sections 3.2, and
@@ -44,8 +47,13 @@ class PiecewiseLinear(nn.Module):
         self._set_borders([torch.special.ndtri(share)] * columns)
 
     def fit(self, numbers: Tensor) -> None:
-        """Set the borders to quantiles of `numbers` (B, N); columns with few distinct values get fewer bins."""
-        share = torch.linspace(0, 1, self.bins + 1, dtype=torch.float64)
+        """Set the borders to quantiles of `numbers` (B, N).
+
+        There are fewer bins where a column has few distinct values, or where a bin would hold too few rows to learn
+        from.
+        """
+        bins = max(1, min(self.bins, len(numbers) // _ROWS_A_BIN))
+        share = torch.linspace(0, 1, bins + 1, dtype=torch.float64)
         self._set_borders([torch.unique(_quantiles(column.double(), share)) for column in numbers.T])
 
     def forward(self, x: Tensor) -> Tensor:
