@@ -64,14 +64,9 @@ class Confusion(Figure):
         flat = [(int(wrong[i, j]), names[i], names[j]) for i, j in zip(*np.nonzero(wrong), strict=True)]
         worst = [f"{style.short(a)} taken for {style.short(b)} {n} times" for n, a, b in sorted(flat, reverse=True)[:3]]
         right = int((answers.truth == answers.prediction).sum())
-        left = (
-            f"; of {len(answers.classes)} classes the {len(names)} most confused"
-            if len(names) < len(answers.classes)
-            else ""
-        )
-        return (
-            f"{right} of {len(answers)} test rows on the diagonal{left}. Most confused: {'; '.join(worst) or 'none'}."
-        )
+        size = len(answers.classes)
+        some = f" (of {size} classes, the {len(names)} most confused are shown)" if len(names) < size else ""
+        return f"{right} of {len(answers)} test rows are right{some}. Most confused: {'; '.join(worst) or 'none'}."
 
 
 def _table(answers: Answers) -> tuple[list[str], np.ndarray, np.ndarray]:

@@ -78,6 +78,7 @@ def _draw_one(axes: Axes, place: int, scores: Scores, *, won: bool) -> None:
     axes.plot(
         scores.score,
         place,
+        color=colour,
         marker=style.MARKERS.get(scores.family, "o"),
         markersize=9 if won else 7,
         markerfacecolor=colour if won else style.PAPER,

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _MOST = 24
 _ACROSS = 3
+_PAD, _GAP, _TALL = 6, 20, 104
+_WIDE = (style.WIDTH - 2 * _PAD - (_ACROSS - 1) * _GAP) / _ACROSS
 
 
 class DataColumns(Figure):
@@ -29,44 +31,51 @@ class DataColumns(Figure):
         return bool(_shown(record))
 
     def height(self, record: Record) -> int:
-        return 10 + 112 * -(-len(_shown(record)) // _ACROSS)
+        return 6 + _TALL * -(-len(_shown(record)) // _ACROSS)
 
     def draw(self, record: Record, canvas: Canvas) -> None:
-        shown = _shown(record)
-        grid = canvas.add_gridspec(-(-len(shown) // _ACROSS), _ACROSS)
-        for k, facts in enumerate(shown):
-            axes = canvas.add_subplot(grid[k // _ACROSS, k % _ACROSS])
-            axes.set_title(style.short(facts.name, 20), fontsize=11, color=style.INK, loc="left", pad=3)
-            (_numbers if facts.histogram is not None else _values)(axes, facts)
-            axes.spines["left"].set_visible(False)
-            axes.set_yticks([])
+        # One axes in pixels: two dozen axes of their own would take seconds to lay out.
+        canvas.set_layout_engine("none")
+        axes = canvas.add_axes((0, 0, 1, 1))
+        axes.set_axis_off()
+        axes.set_xlim(0, style.WIDTH)
+        axes.set_ylim(72 * canvas.get_figheight(), 0)
+        drop = 72 * canvas.get_figheight() - self.height(record)  # room for a title, where there is one
+        for k, facts in enumerate(_shown(record)):
+            x, y = _PAD + (k % _ACROSS) * (_WIDE + _GAP), drop + 14 + (k // _ACROSS) * _TALL
+            axes.text(x, y, style.short(facts.name, 20), fontsize=11, va="center")
+            (_numbers if facts.histogram is not None else _values)(axes, facts, x, y + 12)
 
     def alt(self, record: Record) -> str:
         return " ".join(said(facts) for facts in _shown(record)[:8])
 
 
-def _numbers(axes: Axes, facts: Facts) -> None:
+def _numbers(axes: Axes, facts: Facts, x: float, y: float) -> None:
     assert facts.histogram is not None
-    edges, counts = facts.histogram.edges, facts.histogram.counts
-    width = 0.94 * (edges[1] - edges[0])
-    axes.bar(edges[:-1], counts, width=width, align="edge", color=style.ACCENT, alpha=0.75)
+    counts = facts.histogram.counts
+    wide, most = _WIDE / len(counts), max(*counts, 1)
+    bottom = y + 56
+    for k, rows in enumerate(counts):
+        _bar(axes, x + k * wide, bottom - 54 * rows / most, 0.92 * wide, 54 * rows / most, alpha=0.75)
+    axes.plot([x, x + _WIDE], [bottom, bottom], color=style.MUTED, linewidth=0.8)
     words = [v if isinstance(v, str) else style.tick(float(v)) for v in (facts.minimum, facts.maximum) if v is not None]
     if len(words) == 2:
-        axes.set_xticks([edges[0], edges[-1]], [style.short(word, 10) for word in words], fontsize=10)
-        first, last = axes.get_xticklabels()
-        first.set_horizontalalignment("left")
-        last.set_horizontalalignment("right")
+        for place, side, word in ((x, "left", words[0]), (x + _WIDE, "right", words[1])):
+            axes.text(place, bottom + 9, style.short(word, 10), fontsize=10, va="center", ha=side, color=style.MUTED)
 
 
-def _values(axes: Axes, facts: Facts) -> None:
+def _values(axes: Axes, facts: Facts, x: float, y: float) -> None:
     top = (facts.top or ())[:4]
-    axes.barh(range(len(top)), [count for _, count in top], height=0.8, color=style.ACCENT, alpha=0.35)
-    for place, (value, _) in enumerate(top):
-        words = style.short(value, 18)
-        axes.annotate(words, (0, place), xytext=(3, 0), textcoords="offset points", va="center", fontsize=10)
-    axes.set_ylim(3.6, -0.6)
-    axes.set_xticks([])
-    axes.spines["bottom"].set_visible(False)
+    most = max(1, *(count for _, count in top))
+    for place, (value, count) in enumerate(top):
+        _bar(axes, x, y + 18 * place, _WIDE * count / most, 16, alpha=0.3)
+        axes.text(x + 4, y + 18 * place + 8, style.short(value, 18), fontsize=10, va="center")
+
+
+def _bar(axes: Axes, x: float, y: float, wide: float, tall: float, *, alpha: float) -> None:
+    from matplotlib.patches import Rectangle
+
+    axes.add_patch(Rectangle((x, y), wide, tall, facecolor=style.ACCENT, alpha=alpha))
 
 
 def _shown(record: Record) -> list[Facts]:
