@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deepwright.core.errors import RecipeError
-from deepwright.kinds.number import Number, moments
+from deepwright.kinds._moments import moments
+from deepwright.kinds.number import Number
 
 RNG = np.random.default_rng(0)
 TRAIN = RNG.lognormal(size=500) * 40 - 7

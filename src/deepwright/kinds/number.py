@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -14,12 +13,12 @@ from deepwright.core.config import Config
 from deepwright.core.errors import DataError, RecipeError, RunError
 from deepwright.core.fields import Field
 from deepwright.core.kind import NO_OPTIONS, Encoder, Guess, Kind
+from deepwright.kinds._moments import Moments, moments
 from deepwright.kinds._shared import NUMBER_FRACTION, count, floats, is_blank, read_state
 
 SCALES = ("standard", "quantile", "minmax", "none")
 _QUANTILES = 1000
 _QUANTILE_ROWS = 100_000
-_BLOCK = 16_384
 _TAIL = 5.199337582605575
 """The largest normal score that quantile scaling gives: that of the probability 1 - 1e-7."""
 _HUGE = 1e300
@@ -212,42 +211,6 @@ class NumberEncoder(Encoder):
 
     def arrays(self) -> dict[str, np.ndarray]:
         return {} if self._quantiles is None else {"quantiles": self._quantiles}
-
-
-@dataclass(frozen=True)
-class Moments:
-    """Statistics of the finite values of a column."""
-
-    count: int
-    mean: float
-    sd: float
-    minimum: float
-    maximum: float
-
-
-def moments(values: np.ndarray) -> Moments:
-    """Mean, population standard deviation, minimum and maximum of the finite ones of (B,) float64 values.
-
-    Two passes, block by block, so that each block stays in the cache and the deviations are taken from the mean.
-    """
-    blocks = [values[start : start + _BLOCK] for start in range(0, len(values), _BLOCK)]
-    blocks = [block if np.isfinite(block).all() else block[np.isfinite(block)] for block in blocks]
-    blocks = [block for block in blocks if len(block)]
-    total = sum(len(block) for block in blocks)
-    if total == 0:
-        return Moments(0, 0.0, 0.0, 0.0, 0.0)
-    # Halves and quarters keep sums and squares of the largest float64 values finite.
-    minimum, maximum = min(float(block.min()) for block in blocks), max(float(block.max()) for block in blocks)
-    size = max(abs(minimum), abs(maximum))
-    unit = size if size > 1e150 else 1.0
-    mean = sum(float((block / unit if unit != 1.0 else block).sum()) for block in blocks) / total
-    squares = 0.0
-    for block in blocks:
-        deviations = (block / unit if unit != 1.0 else block) - mean
-        squares += float(np.dot(deviations, deviations))
-    sd = min(float(np.sqrt(squares / total)) * unit, np.finfo(np.float64).max)
-    mean = min(max(mean * unit, minimum), maximum)
-    return Moments(total, mean, 0.0 if minimum == maximum else sd, minimum, maximum)
 
 
 def _unusable(column: pl.Series, values: np.ndarray) -> tuple[int, int]:

@@ -11,6 +11,7 @@ import polars as pl
 
 from deepwright.core.table import Table
 from deepwright.kinds._dates import days_of, detect_format, has_date
+from deepwright.kinds._moments import moments
 from deepwright.kinds._shared import count, floats, is_blank, texts
 from deepwright.kinds._tags import parse_tags
 from deepwright.kinds.time import said
@@ -67,8 +68,6 @@ def distinct_values(column: pl.Series) -> int:
 
 def _number(values: np.ndarray, sample: np.ndarray) -> dict[str, Any]:
     """Range, mean, median and histogram of the finite values; nothing where there are none."""
-    from deepwright.kinds.number import moments
-
     whole = moments(values)
     if not whole.count:
         return {}

@@ -12,6 +12,7 @@ from deepwright.core.errors import DataError, RecipeError, not_found
 from deepwright.core.recipe import SplitRecipe
 from deepwright.core.table import PARTS, Split, Table
 from deepwright.kinds._shared import is_blank, texts
+from deepwright.prepare._dealing import Parts, deal, deal_stratified, sizes_of
 from deepwright.prepare._order import order_of
 
 _WORDS = {
@@ -20,9 +21,6 @@ _WORDS = {
     "test": ("test", "testing", "holdout"),
 }
 """What people call the parts."""
-
-Parts = dict[str, np.ndarray]
-"""Part → row numbers (int64), in any order."""
 
 
 def split(table: Table, target: str, recipe: SplitRecipe, *, stratify: bool = False) -> Split:
@@ -78,9 +76,9 @@ def split_files(
     parts = {part: numbers[has_target[numbers]] for part, numbers in parts.items()}
     shares = {part: getattr(recipe, part) for part in PARTS[1:] if part not in parts}
     if stratify:
-        drawn, _ = _deal_stratified(rows, frame.get_column(target), shares, recipe.seed)
+        drawn, _ = deal_stratified(rows, frame.get_column(target), shares, recipe.seed)
     else:
-        drawn = _deal(rows, _sizes(len(rows), shares), recipe.seed)
+        drawn = deal(rows, sizes_of(len(rows), shares), recipe.seed)
     note = "by files (" + ", ".join(f"{part}: {table.origin.source}" for part, table in files.items()) + ")"
     if shares:
         note += f", {' and '.join(shares)} drawn from the training file"
@@ -111,33 +109,6 @@ def _column(frame: pl.DataFrame, recipe: SplitRecipe) -> pl.Series:
     return frame.get_column(recipe.column)
 
 
-def _sizes(rows: int, shares: Mapping[str, float]) -> dict[str, int]:
-    """How many rows each drawn part gets: its share rounded, at least one, and at least one left for training."""
-    sizes = {part: max(1, round(share * rows)) for part, share in shares.items()}
-    if rows <= len(sizes):
-        raise DataError(
-            f"expected more than {len(sizes)} rows to draw {' and '.join(sizes)} from; got {rows}.",
-            remedy="Give more rows, or files of their own for the parts.",
-        )
-    while sum(sizes.values()) >= rows:
-        largest = max(sizes, key=lambda part: sizes[part])
-        sizes[largest] -= 1
-        if sizes[largest] < 1:
-            raise DataError(f"{rows} rows cannot fill every part.", remedy="Use smaller shares for valid and test.")
-    return sizes
-
-
-def _deal(rows: np.ndarray, sizes: Mapping[str, int], seed: int) -> Parts:
-    """Deal shuffled rows: the drawn parts get their sizes, training the rest."""
-    order = np.random.default_rng(seed).permutation(rows)
-    parts: Parts = {}
-    start = 0
-    for part, size in sizes.items():
-        parts[part] = order[start : start + size]
-        start += size
-    return {"train": order[start:], **parts}
-
-
 def _shares(recipe: SplitRecipe) -> dict[str, float]:
     if recipe.test + recipe.valid >= 1:
         raise RecipeError(
@@ -149,13 +120,13 @@ def _shares(recipe: SplitRecipe) -> dict[str, float]:
 
 
 def _random(rows: np.ndarray, recipe: SplitRecipe) -> Parts:
-    return _deal(rows, _sizes(len(rows), _shares(recipe)), recipe.seed)
+    return deal(rows, sizes_of(len(rows), _shares(recipe)), recipe.seed)
 
 
 def _stratified(rows: np.ndarray, target: pl.Series, recipe: SplitRecipe, *, fallback: bool) -> tuple[Parts, str]:
     shares = _shares(recipe)
     try:
-        parts, alone = _deal_stratified(rows, target, shares, recipe.seed)
+        parts, alone = deal_stratified(rows, target, shares, recipe.seed)
     except DataError:
         if not fallback:
             raise
@@ -164,46 +135,6 @@ def _stratified(rows: np.ndarray, target: pl.Series, recipe: SplitRecipe, *, fal
     if alone:
         note += f" ({alone} {'class' if alone == 1 else 'classes'} with a single row went to train)"
     return parts, note
-
-
-def _deal_stratified(rows: np.ndarray, target: pl.Series, shares: Mapping[str, float], seed: int) -> tuple[Parts, int]:
-    """Each class dealt by the shares (largest remainders, so that sizes are exact); every class keeps a training row.
-
-    Returns the parts and how many classes have a single row.
-    """
-    _, classes = np.unique(texts(target.gather(rows)).to_numpy().astype(str), return_inverse=True)
-    counts = np.bincount(classes)
-    rng = np.random.default_rng(seed)
-    room, drawn = counts - 1, {}
-    for part, size in _sizes(len(rows), shares).items():
-        drawn[part] = _quotas(counts, size, room, rng)
-        room = room - drawn[part]
-    shuffled = rng.permutation(len(rows))
-    by_class = shuffled[np.argsort(classes[shuffled], kind="stable")]
-    place = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
-    ordered = classes[by_class]
-    parts, start = {}, np.zeros_like(counts)
-    for part, quota in drawn.items():
-        parts[part] = rows[by_class[(place >= start[ordered]) & (place < (start + quota)[ordered])]]
-        start = start + quota
-    return {"train": rows[by_class[place >= start[ordered]]], **parts}, int((counts == 1).sum())
-
-
-def _quotas(counts: np.ndarray, size: int, room: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """How many rows of each class make `size` rows: proportional, at most `room` of each; (K,) int64."""
-    if room.sum() < size:
-        raise DataError(
-            f"expected classes with several rows to stratify; {int((counts == 1).sum())} of {len(counts)} have one.",
-            remedy="Split at random (data.split.by: random), or choose another target.",
-        )
-    exact = size * counts / counts.sum()
-    quota = np.minimum(np.floor(exact).astype(np.int64), room)
-    # Largest remainder first; ties in a seeded random order, so that no class is favoured by its name.
-    turn = np.lexsort((rng.permutation(len(counts)), -(exact - quota)))
-    while (left := size - int(quota.sum())) > 0:
-        open_classes = [index for index in turn if quota[index] < room[index]][:left]
-        quota[open_classes] += 1
-    return quota
 
 
 def _group_ids(column: pl.Series) -> np.ndarray:
@@ -255,7 +186,7 @@ def _by_time(rows: np.ndarray, column: pl.Series, recipe: SplitRecipe) -> tuple[
         )
     known = rows[~np.isnan(times[rows])]
     order = known[np.argsort(times[known], kind="stable")]
-    sizes = _sizes(len(order), _shares(recipe))
+    sizes = sizes_of(len(order), _shares(recipe))
     borders = np.flatnonzero(np.diff(times[order]) > 0) + 1  # where the time changes
     if len(borders) < 2:
         raise DataError(
@@ -294,7 +225,7 @@ def _by_column(rows: np.ndarray, column: pl.Series, recipe: SplitRecipe) -> tupl
                 break
             # A share of the whole table, drawn from the training rows.
             share = {part: min(0.5, getattr(recipe, part) * len(rows) / len(parts["train"]))}
-            drawn = _deal(parts["train"], _sizes(len(parts["train"]), share), recipe.seed)
+            drawn = deal(parts["train"], sizes_of(len(parts["train"]), share), recipe.seed)
             parts, note = {**parts, **drawn}, note + f", {part} drawn from train"
     return parts, note
 
