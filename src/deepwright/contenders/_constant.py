@@ -42,6 +42,6 @@ class ConstantModel(Model):
         expected = (1 if task.name == "regression" else task.outputs,)
         if values.shape != expected:
             raise RunError(
-                f"expected {expected[0]} numbers, it has {len(values)}.", where=str(folder / "constant.json")
+                f"expected {expected[0]} numbers, it has {values.size}.", where=str(folder / "constant.json")
             )
         return ConstantModel(task, values, text)
