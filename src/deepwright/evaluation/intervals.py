@@ -65,7 +65,7 @@ def interval(
     groups: (B,) an id for each row, where rows belong together. The same input gives the same numbers.
     """
     terms = metric.per_row(answers)
-    if groups is None and terms is not None and _is_share(terms):
+    if groups is None and terms is not None and _is_share(metric, terms):
         low, high = _wilson(float(terms.sum()), len(terms))
         return low, high
     units = _Units(len(answers), groups)
@@ -100,7 +100,7 @@ def compare_paired(
     sign = 1.0 if metric.greater_is_better else -1.0
     value = sign * (metric.score(a) - metric.score(b))
     terms_a, terms_b = metric.per_row(a), metric.per_row(b)
-    shares = terms_a is not None and terms_b is not None and _is_share(terms_a) and _is_share(terms_b)
+    shares = terms_a is not None and terms_b is not None and _is_share(metric, terms_a, terms_b)
     if groups is None and shares and terms_a is not None and terms_b is not None:
         return _bonett_price(value, sign * (terms_a - terms_b))
     units = _Units(len(a), groups)
@@ -210,9 +210,9 @@ def _percentiles(scores: np.ndarray, units: int) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _is_share(terms: np.ndarray) -> bool:
-    """Whether the terms are right-or-wrong, so that their mean is a share."""
-    return len(terms) > 0 and bool(((terms == 0) | (terms == 1)).all())
+def _is_share(metric: Metric, *terms: np.ndarray) -> bool:
+    """Whether the score is a share of right or wrong rows; errors of exactly 0 and 1 unit are none."""
+    return metric.bounds == (0.0, 1.0) and all(len(t) > 0 and bool(((t == 0) | (t == 1)).all()) for t in terms)
 
 
 def _wilson(right: float, rows: int) -> tuple[float, float]:

@@ -175,4 +175,5 @@ def probability_of_truth(answers: Answers) -> np.ndarray:
 
 def _sums(codes: np.ndarray, weights: np.ndarray, size: int) -> np.ndarray:
     """(R, size) sum of the weights of the rows of each code."""
-    return np.stack([np.bincount(codes, weights=row, minlength=size) for row in weights])
+    cells = codes + size * np.arange(len(weights))[:, None]  # each weighting counts in cells of its own
+    return np.bincount(cells.ravel(), weights=weights.ravel(), minlength=size * len(weights)).reshape(-1, size)
