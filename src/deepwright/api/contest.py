@@ -91,12 +91,12 @@ def _fit(entry: Entry, ground: Ground, book: Book, tell: Teller, share: float | 
             brief = replace(brief, seconds=max(0.0, share - (time.perf_counter() - began)))
         model = contender.fit(ground.rows("train"), ground.rows("valid"), brief)
     except DeepwrightError as error:
-        return _fallen(entry, base, str(error), time.perf_counter() - began)
+        return _fallen(entry, base, book, str(error), time.perf_counter() - began)
     except (ArithmeticError, ValueError, TypeError, LookupError, RuntimeError, MemoryError) as error:
         # One contender's trouble must not cost the others; the reason is kept and shown.
         where = traceback.extract_tb(error.__traceback__)[-1]
         why = f"{type(error).__name__}: {error} ({where.name}, line {where.lineno})"
-        return _fallen(entry, base, why, time.perf_counter() - began)
+        return _fallen(entry, base, book, why, time.perf_counter() - began)
     base["fit_seconds"] = round(time.perf_counter() - began, 3)
     scores = {**base, **_scores_after_fit(model, ground)}
     return Standing(entry=entry, model=model, scores=book.keep_model(label, model, scores), valid=_valid(model, ground))
@@ -137,11 +137,11 @@ def _take_up(entry: Entry, scores: dict[str, Any], ground: Ground, book: Book) -
     return Standing(entry=entry, model=model, scores=scores, valid=_valid(model, ground))
 
 
-def _fallen(entry: Entry, base: Mapping[str, Any], why: str, spent: float) -> Standing:
+def _fallen(entry: Entry, base: Mapping[str, Any], book: Book, why: str, spent: float) -> Standing:
     empty: dict[str, Any] = {"valid_score": None, "train": {}, "valid": {}, "explain": "", "deep": None, "bytes": 0}
     scores = {**base, **empty, "state": "failed", "why": why, "fit_seconds": round(spent, 3)}
     scores["predict_microseconds_per_row"] = None
-    return Standing(entry=entry, model=None, scores=scores, valid=None)
+    return Standing(entry=entry, model=None, scores=book.keep_model(entry.label, None, scores), valid=None)
 
 
 def _line(standing: Standing, ground: Ground) -> str:

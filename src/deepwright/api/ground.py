@@ -180,7 +180,7 @@ def make_ground(recipe: Recipe, source: Any, tell: Teller) -> Ground:
     task = task_type.fit(train.get_column(target), recipe.task.options)
     kinds = {column: view.kind for column, view in views.items()}
     fitted = fit_encoding(train, views, target, recipe.data, seed=recipe.seed)
-    checks = check(table, dealt, kinds, target, task.name)
+    checks = check(table, dealt, kinds, target, task.name, inputs=fitted.encoding.columns)
     _announce(table, dealt, task, why_task, recipe, tell)
     ground = Ground(
         recipe=recipe,

@@ -27,8 +27,6 @@ def predict(
         inputs = frame.select(run.encoding.columns)
         yield _numbered(model.predict(inputs), done).with_columns(_unseen(run, inputs))
         done += frame.height
-    if not done:
-        yield _numbered(model.predict(_empty(run)), 0).with_columns(_unseen(run, _empty(run)))
 
 
 def _numbered(predictions: pl.DataFrame, done: int) -> pl.DataFrame:
@@ -60,9 +58,3 @@ def _same_format(data: Any, format: str) -> bool:
         return False
     suffixes = [s for s in Path(data).suffixes if s not in (".gz", ".zst")]
     return bool(suffixes) and suffixes[-1].lower() in find("source", format).suffixes
-
-
-def _empty(run: Run) -> pl.DataFrame:
-    import polars as pl
-
-    return pl.DataFrame(schema=dict.fromkeys(run.encoding.columns, pl.Null))
