@@ -101,11 +101,11 @@ def main() -> int:
         print(json.dumps({"benchmark": "memory", "results": {k: round(float(v), 3) for k, v in result.items()}}))
     else:
         print(f"data {result['data']:,} MiB, budget {asked.budget} MiB, {rows:,} rows in random order")
+        print(f"peak memory {full['peak']:,.0f} MiB, without data {bare['peak']:,.0f}: the data took {above:,.0f}")
+        print(f"allowed {asked.budget + ALLOWED_ABOVE} MiB: {'kept' if kept else 'NOT KEPT'}")
         print(
-            f"peak memory {full['peak']:,.0f} MiB, of which without data {bare['peak']:,.0f}: the data took {above:,.0f}"
+            f"{full['milliseconds_per_step']:.2f} ms a step, loss {full['first_loss']:.3f} to {full['last_loss']:.4f}"
         )
-        print(f"allowed {asked.budget + ALLOWED_ABOVE} MiB: {'kept' if kept else 'NOT KEPT'};"
-              f" {full['milliseconds_per_step']:.2f} ms a step, loss {full['first_loss']:.3f} to {full['last_loss']:.4f}")  # fmt: skip
     return 0 if kept else 1
 
 
