@@ -17,7 +17,6 @@ Values = Callable[[Rows], np.ndarray]
 
 _ROWS = 5_000
 """Rows that choose a setting: more cost time and hardly change the choice."""
-_PILOT = 2_000
 
 
 class Clock:
@@ -66,19 +65,34 @@ def by_folds(
     return ladder[best]
 
 
-def affordable(y: np.ndarray, fit: Callable[[Rows], object], clock: Clock, seed: int, power: float = 1.0) -> Rows:
-    """The rows that one more `fit` can take in 70 % of the time left: all of them, or a sample.
+def affordable(
+    y: np.ndarray,
+    fit: Callable[[Rows], object],
+    clock: Clock,
+    seed: int,
+    *,
+    power: float = 1.0,
+    pilot: int = 2_000,
+    times: float = 1.0,
+) -> Rows:
+    """The rows that the fit to come can take in 70 % of the time left: all of them, or a sample.
 
-    A pilot fit on 2,000 rows is timed; the cost is taken to grow with the number of rows to this power.
+    `fit` is tried on `pilot` rows, then on four times as many and so on as long as that costs little. The fit to come
+    costs `times` as much as `fit`, and the cost grows with the number of rows to this power.
     """
-    if clock.left is None or len(y) <= _PILOT:
-        return np.arange(len(y))
-    pilot = sample(y, _PILOT, seed)
-    started = time.monotonic()
-    fit(pilot)
-    cost = max(time.monotonic() - started, 1e-3)
-    times = max(1.0, (0.7 * (clock.left or 0.0) / cost) ** (1.0 / power))
-    return sample(y, min(len(y), int(times * len(pilot))), seed)
+    size = pilot
+    while clock.left is not None and size < len(y):
+        started = time.monotonic()
+        fit(sample(y, size, seed))
+        cost = max(time.monotonic() - started, 1e-4)
+        budget = 0.7 * (clock.left or 0.0)
+        most = int(size * (budget / (times * cost)) ** (1.0 / power))
+        if most >= len(y):
+            break
+        if cost * 4.0**power > 0.15 * budget or most < 4 * size:
+            return sample(y, max(most, pilot), seed)
+        size *= 4
+    return np.arange(len(y))
 
 
 def shortened(used: int, rows: int) -> str:

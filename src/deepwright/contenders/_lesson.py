@@ -84,6 +84,13 @@ def listed(words: Sequence[str], most: int = 5) -> str:
     return f"{shown} and {len(words) - most} more" if len(words) > most else shown
 
 
+def softened(shares: np.ndarray, rows: np.ndarray | int, task: str) -> np.ndarray:
+    """Shares (…, K) among so many rows, with one row more that is spread evenly over the classes (half a tag): nothing
+    is impossible because a few rows did not show it, and the order of the shares stays."""
+    even = 0.5 if task == "tagging" else 1.0 / shares.shape[-1]
+    return (rows * shares + even) / (rows + 1.0)
+
+
 def said(task: Task, values: np.ndarray) -> str:
     """One answer (K,) in words: "Gentoo (95%)", "350.5", "sport (80%) and politics (60%)"."""
     names = labels(task)

@@ -75,22 +75,23 @@ class Fit:
     rows: int
 
 
-def fit_linear(x: Matrix, lesson: Lesson, strength: float | None, seed: int, clock: Clock) -> Fit:
+def fit_linear(take: Callable[[Rows], Matrix], lesson: Lesson, strength: float | None, seed: int, clock: Clock) -> Fit:
     """Ridge regression, multinomial logistic regression, or one logistic regression a tag.
 
+    take: row numbers → their columns.
     strength: of the L2 penalty: alpha of ridge, 1 / C of logistic regression; None: chosen by cross-validation;
     0 is plain least squares, or logistic regression without a penalty.
     """
     solve = _SOLVERS[lesson.task.name]
 
     def values(candidate: float, rows: Rows) -> Values:
-        weights = solve(x[rows], lesson.y[rows], candidate)
-        return lambda held: weights.values(x[held])
+        weights = solve(take(rows), lesson.y[rows], candidate)
+        return lambda held: weights.values(take(held))
 
     ladder, start = (STRENGTHS, STRENGTHS.index(1.0)) if strength is None else ((strength,), 0)
     chosen = by_folds(ladder, start, values, lesson.y, seed, clock)
-    rows = affordable(lesson.y, lambda some: solve(x[some], lesson.y[some], chosen), clock, seed)
-    weights = solve(x[rows], lesson.y[rows], chosen) if len(rows) < len(lesson) else solve(x, lesson.y, chosen)
+    rows = affordable(lesson.y, lambda some: solve(take(some), lesson.y[some], chosen), clock, seed)
+    weights = solve(take(rows), lesson.y[rows], chosen)
     return Fit(weights=weights, strength=chosen, rows=len(rows))
 
 

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from deepwright.contenders._choose import Clock, Rows, Values, affordable, by_folds, shortened
 from deepwright.contenders._design import Design
-from deepwright.contenders._lesson import Lesson, lesson, listed, predictions, said
+from deepwright.contenders._lesson import Lesson, lesson, listed, predictions, said, softened
 from deepwright.contenders._model import by_column
 from deepwright.contenders._trees import Trees, node_values
 from deepwright.core.config import Config
@@ -28,7 +28,8 @@ _SIZES = (2, 4, 8, 16, 32, 64, 128)
 
 @final
 class DecisionTree(Contender):
-    """CART (Breiman et al. 1984) by scikit-learn. Missing numbers become the mean, with a column that says so;
+    """CART (Breiman et al. 1984) by scikit-learn; one row spread over all classes softens the
+    probabilities of each leaf. Missing numbers become the mean, with a column that says so;
     texts are reduced to 64 topics."""
 
     name = "decision_tree"
@@ -74,7 +75,10 @@ class DecisionTree(Contender):
         )
         fitted = tree.fit(x, learnt.codes if learnt.task.name == "classification" else learnt.y)
         classes = None if learnt.task.name == "regression" else fitted.classes_
-        return Trees.of([fitted], [node_values(fitted, learnt.task.name, learnt.y.shape[1], classes)])
+        values = node_values(fitted, learnt.task.name, learnt.y.shape[1], classes)
+        if classes is not None:
+            values = softened(values, fitted.tree_.n_node_samples[:, None], learnt.task.name)
+        return Trees.of([fitted], [values])
 
     @classmethod
     def load(cls, folder: Path, task: Task, encoding: Encoding, *, trust: Sequence[str] = ()) -> DecisionTreeModel:

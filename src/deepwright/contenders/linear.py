@@ -44,7 +44,8 @@ class Linear(Contender):
         learnt = lesson(brief.task, train)
         design = Design.fit(brief.encoding, learnt.frame)
         brief.progress(None, "choosing the penalty")
-        fitted = fit_linear(design.rows(learnt.frame), learnt, self.options.alpha, brief.seed, clock)
+        x = design.rows(learnt.frame)
+        fitted = fit_linear(lambda rows: x[rows], learnt, self.options.alpha, brief.seed, clock)
         note = shortened(fitted.rows, len(learnt))
         return LinearModel(brief.task, design, fitted.weights, fitted.strength, note)
 

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from deepwright.contenders._choose import shortened
 from deepwright.contenders._design import Design
-from deepwright.contenders._lesson import lesson, sample
+from deepwright.contenders._lesson import lesson, sample, softened
 from deepwright.contenders._model import DesignModel
 from deepwright.core.config import Config
 from deepwright.core.contender import Brief, Contender
@@ -38,7 +38,8 @@ _CHUNK = 8_192
 @final
 class NearestNeighbours(Contender):
     """k nearest neighbours (Fix and Hodges 1951) by scikit-learn: Euclidean distance on standardised columns; the mean
-    (for classes and tags: the shares) of the k nearest training rows. Texts are reduced to 64 topics."""
+    of the k nearest training rows (for classes and tags their shares, softened by one row spread over all of them).
+    Texts are reduced to 64 topics."""
 
     name = "nearest_neighbours"
     family = "classical"
@@ -61,14 +62,17 @@ class NearestNeighbours(Contender):
         kept = learnt.take(rows)
         x = np.asarray(design.rows(kept.frame))
         count = min(self.options.neighbours or _best_count(x, kept.y, brief.seed), len(x))
-        neighbours = Neighbours(x=x, y=kept.y, count=np.array(count))
+        neighbours = Neighbours(x=x, y=kept.y, count=np.array(count), task=brief.task.name)
         cut = "" if len(rows) == len(learnt) else " (option most_rows)"
         text = f"mean of the {count} nearest of {len(x):,} training rows by {len(design.names)} standardised columns."
         return DesignModel(brief.task, design, neighbours, f"{text}{shortened(len(rows), len(learnt))}{cut}")
 
     @classmethod
     def load(cls, folder: Path, task: Task, encoding: Encoding, *, trust: Sequence[str] = ()) -> DesignModel:
-        return DesignModel.load(folder, task, encoding, Neighbours.load)
+        def neighbours(folder: Path, width: int, outputs: int) -> Neighbours:
+            return Neighbours.load(folder, width, outputs, task.name)
+
+        return DesignModel.load(folder, task, encoding, neighbours)
 
 
 @final
@@ -79,6 +83,7 @@ class Neighbours:
     x: np.ndarray
     y: np.ndarray
     count: np.ndarray
+    task: str
 
     @cached_property
     def index(self) -> Any:
@@ -89,6 +94,11 @@ class Neighbours:
 
     def values(self, x: Matrix) -> np.ndarray:
         """(B, D) → (B, K)."""
+        means = self.means(x)
+        return means if self.task == "regression" else softened(means, int(self.count), self.task)
+
+    def means(self, x: Matrix) -> np.ndarray:
+        """(B, D) → (B, K) mean of the neighbours' targets."""
         parts = [
             self.y[self.index.kneighbors(x[start : start + _CHUNK], return_distance=False)].mean(axis=1)
             for start in range(0, x.shape[0], _CHUNK)
@@ -100,7 +110,7 @@ class Neighbours:
         write_tensors(folder / "neighbours.safetensors", {"x": self.x, "y": self.y, "count": self.count})
 
     @staticmethod
-    def load(folder: Path, width: int, outputs: int) -> Neighbours:
+    def load(folder: Path, width: int, outputs: int, task: str) -> Neighbours:
         """Rebuild what `save` wrote; raises RunError where the shapes are not (n, width) and (n, outputs)."""
         path = folder / "neighbours.safetensors"
         arrays = read_tensors(path)
@@ -109,7 +119,7 @@ class Neighbours:
         fits = shapes == {"x": (rows, width), "y": (rows, outputs), "count": ()} and arrays["count"].dtype == np.int64
         if not fits or not 1 <= int(arrays["count"]) <= rows or not np.isfinite(arrays["x"]).all():
             raise RunError("its rows do not fit the columns of the run.", where=str(path))
-        return Neighbours(**arrays)
+        return Neighbours(task=task, **arrays)
 
 
 def _best_count(x: np.ndarray, y: np.ndarray, seed: int) -> int:

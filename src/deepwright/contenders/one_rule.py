@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from pydantic import Field
 
-from deepwright.contenders._lesson import lesson, predictions, said
+from deepwright.contenders._lesson import lesson, predictions, said, sample
 from deepwright.contenders._pieces import Question, best_question, question_from, segments_cost
 from deepwright.core.config import Config
 from deepwright.core.contender import Brief, Contender, Model
@@ -21,6 +21,8 @@ from deepwright.core.task import Task
 
 _PRIOR_ROWS = 2.0
 """Rows of the overall shares that are mixed into each piece, so that no class ever gets probability 0."""
+_CHOOSING = 50_000
+"""Training rows that choose the column and where it is cut; all of them make the answers."""
 
 
 @final
@@ -50,10 +52,12 @@ class OneRule(Contender):
         learnt = lesson(brief.task, train)
         smallest = self.options.smallest or max(6, len(learnt) // 100)
         cost = segments_cost(brief.task.name)
+        few = learnt.take(sample(learnt.y, _CHOOSING, brief.seed)) if len(learnt) > _CHOOSING else learnt
+        least = max(1, smallest * len(few) // len(learnt))
         questions = [
             question
             for encoder in brief.encoding.encoders
-            if (question := best_question(encoder, learnt, cost, self.options.pieces, smallest)) is not None
+            if (question := best_question(encoder, few, cost, self.options.pieces, least)) is not None
         ]
         useful = [question for question, gain in questions if gain > 0]
         best = max(questions, key=lambda pair: pair[1])[0] if useful else None

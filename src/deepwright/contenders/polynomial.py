@@ -13,7 +13,7 @@ from pydantic import Field
 
 from deepwright.contenders._choose import Clock, shortened
 from deepwright.contenders._design import Design
-from deepwright.contenders._lesson import lesson
+from deepwright.contenders._lesson import lesson, sample
 from deepwright.contenders._linear import LINKS, Weights, fit_linear
 from deepwright.contenders._model import DesignModel, by_column
 from deepwright.core.config import Config
@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 
 _CLEARLY = 3.0
 """Standard errors that a correlation must be away from zero."""
+_SEEN = 20_000
+"""Training rows that choose and standardise the products."""
+_CHUNK = 8_192
+"""Rows whose products are computed at once."""
 
 
 @final
@@ -54,12 +58,12 @@ class Polynomial(Contender):
         learnt = lesson(brief.task, train)
         design = Design.fit(brief.encoding, learnt.frame, dense=True, seed=brief.seed)
         x = np.asarray(design.rows(learnt.frame))
-        left, right = _pairs(x, learnt.y, self.options.multiplied)
-        products = x[:, left] * x[:, right]
-        center, scale = products.mean(axis=0), _spread(products)
-        wide = np.concatenate([x, (products - center) / scale], axis=1)
-        fitted = fit_linear(wide, learnt, self.options.alpha, brief.seed, clock)
-        curve = Products(left=left, right=right, center=center, scale=scale, weights=fitted.weights)
+        seen = sample(learnt.y, _SEEN, brief.seed)
+        left, right = _pairs(x[seen], learnt.y[seen], self.options.multiplied)
+        products = x[seen][:, left] * x[seen][:, right]
+        places = {"left": left, "right": right, "center": products.mean(axis=0), "scale": _spread(products)}
+        fitted = fit_linear(lambda rows: _wide(x[rows], **places), learnt, self.options.alpha, brief.seed, clock)
+        curve = Products(**places, weights=fitted.weights)
         sizes = np.abs(fitted.weights.coefficients).sum(axis=0)
         own, shared = sizes[: x.shape[1]].copy(), sizes[x.shape[1] :] / 2
         np.add.at(own, left, shared)
@@ -92,8 +96,11 @@ class Products:
     def values(self, x: Matrix) -> np.ndarray:
         """(B, D) → (B, K), as `Lesson.y` has them."""
         dense = np.asarray(x)
-        products = (dense[:, self.left] * dense[:, self.right] - self.center) / self.scale  # (B, P)
-        return self.weights.values(np.concatenate([dense, products], axis=1))
+        parts = [
+            self.weights.values(_wide(dense[i : i + _CHUNK], self.left, self.right, self.center, self.scale))
+            for i in range(0, len(dense), _CHUNK)
+        ]
+        return np.concatenate(parts) if parts else np.empty((0, len(self.weights.intercept)))
 
     def save(self, folder: Path) -> None:
         """Write `products.safetensors` and `weights.safetensors`."""
@@ -114,6 +121,11 @@ class Products:
             raise RunError("its products do not fit the columns of the run.", where=str(path))
         weights = Weights.load(folder, width + len(pairs[0]), outputs, link)
         return Products(weights=weights, **arrays)
+
+
+def _wide(x: np.ndarray, left: np.ndarray, right: np.ndarray, center: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """(B, D) → (B, D + P) the columns and their standardised products."""
+    return np.concatenate([x, (x[:, left] * x[:, right] - center) / scale], axis=1)
 
 
 def _pairs(x: np.ndarray, y: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:

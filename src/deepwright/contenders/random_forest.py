@@ -47,6 +47,10 @@ class RandomForest(Contender):
 
     options: Options
 
+    @classmethod
+    def example(cls, train: pl.DataFrame, task: Task, encoding: Encoding) -> Config:
+        return cls.Options(trees=60)
+
     def fit(self, train: pl.DataFrame, valid: pl.DataFrame, brief: Brief) -> DesignModel:
         clock = Clock(brief.seconds)
         learnt = lesson(brief.task, train)
@@ -54,11 +58,13 @@ class RandomForest(Contender):
         x = np.asarray(design.rows(learnt.frame)).astype(np.float32)
         brief.progress(None, f"growing {self.options.trees} trees")
 
-        def grow(rows: Rows) -> Any:
-            return self._grow(x[rows], learnt.take(rows), brief.seed)
+        def grow(rows: Rows, trees: int) -> Any:
+            return self._grow(x[rows], learnt.take(rows), trees, brief.seed)
 
-        rows = affordable(learnt.y, grow, clock, brief.seed, power=1.1)
-        forest = grow(rows)
+        few = max(1, self.options.trees // 15)
+        times = self.options.trees / few
+        rows = affordable(learnt.y, lambda some: grow(some, few), clock, brief.seed, power=1.1, times=times)
+        forest = grow(rows, self.options.trees)
         name = brief.task.name
         classes = None if name == "regression" else forest.classes_
         trees = Trees.of(
@@ -67,16 +73,16 @@ class RandomForest(Contender):
         shares = by_column(design, forest.feature_importances_)
         return DesignModel(brief.task, design, trees, _text(forest, name, shares, len(rows), len(learnt)), shares)
 
-    def _grow(self, x: np.ndarray, learnt: Lesson, seed: int) -> Any:
+    def _grow(self, x: np.ndarray, learnt: Lesson, trees: int, seed: int) -> Any:
         from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
         regression = learnt.task.name == "regression"
         forest = (RandomForestRegressor if regression else RandomForestClassifier)(
-            n_estimators=self.options.trees,
+            n_estimators=trees,
             min_samples_leaf=self.options.smallest_leaf or max(1, len(learnt) // _MOST_ROWS_A_LEAF),
             max_features=self.options.columns or (1 / 3 if regression else "sqrt"),
             # With few trees some rows are in every bag, and scikit-learn warns.
-            oob_score=self.options.trees >= 50,
+            oob_score=trees >= 50,
             random_state=seed,
             n_jobs=-1 if x.size > 20_000 else 1,
         )

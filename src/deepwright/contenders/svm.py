@@ -64,7 +64,7 @@ class Svm(Contender):
         def fit(rows: Rows) -> Machine:
             return _fit(x[rows], few.take(rows), linear, self.options.cost, brief.seed)
 
-        rows = affordable(few.y, fit, clock, brief.seed, power=1.0 if linear else 2.0)
+        rows = affordable(few.y, fit, clock, brief.seed, power=1.0 if linear else 2.0, pilot=500)
         machine = fit(rows)
         kernel = f"RBF kernel, {len(machine.support):,} support vectors" if not linear else "linear kernel"
         why = "" if linear or len(few) == len(learnt) else " (option most_rows)"
