@@ -307,6 +307,16 @@ def test_damage_is_named(tmp_path, plain):
         write_report(folder)
 
 
+def test_a_long_verdict_stands_whole_its_first_sentence_large(tmp_path, plain):
+    folder = fake_run(tmp_path / "run")
+    verdict = json.loads((folder / "verdict.json").read_text())
+    sentence = "linear wins with accuracy 0.95 [0.91, 0.98] vs. 0.81. Cost: linear learns in 1.2 s. It is small."
+    (folder / "verdict.json").write_text(json.dumps(verdict | {"sentence": sentence}))
+    html = write_report(folder).read_text()
+    assert ">linear wins with accuracy 0.95 [0.91, 0.98] vs. 0.81.</h1>" in html
+    assert "Cost: linear learns in 1.2 s. It is small." in html
+
+
 def test_two_findings_of_one_name_keep_their_own_edits(tmp_path, plain):
     folder = fake_run(tmp_path / "run")
     finding = json.loads((folder / "findings.json").read_text())[1]

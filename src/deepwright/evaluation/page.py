@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -66,10 +67,12 @@ class Table:
 
 @dataclass(frozen=True, kw_only=True)
 class Page:
-    """Everything on the page, in order."""
+    """Everything on the page, in order. `headline` is the verdict's first sentence, `rest` what follows it."""
 
     record: Record
     path: str
+    headline: str
+    rest: str
     banner: str
     command: str
     figures: dict[str, Shown]
@@ -87,9 +90,12 @@ def page(record: Record) -> Page:
     path = shell_path(record.folder)
     details = [figures[name] for name in _detail_names(record) if name in figures]
     columns = _columns(record)
+    headline, rest = _first_sentence(record.verdict.sentence if record.verdict else "")
     return Page(
         record=record,
         path=path,
+        headline=headline,
+        rest=rest,
         banner=banner(record),
         command=f"deepwright resume {path}" if record.state in ("running", "stopped") else "",
         figures=figures,
@@ -114,6 +120,12 @@ def shell_path(folder: Path) -> str:
         return shlex.quote(str(whole.relative_to(Path.cwd())))
     except ValueError:
         return shlex.quote(str(whole))
+
+
+def _first_sentence(text: str) -> tuple[str, str]:
+    """What stands large, and what follows it."""
+    first, *rest = re.split(r"(?<=[^\s.][.!?]) (?=[A-Z])", text, maxsplit=1)
+    return first, rest[0] if rest else ""
 
 
 def banner(record: Record) -> str:

@@ -18,19 +18,7 @@ if TYPE_CHECKING:
 
 _HERE = Path(__file__).parent
 
-_PLAN = (
-    "optimizer",
-    "lr",
-    "schedule",
-    "warmup",
-    "batch",
-    "weight_decay",
-    "clip",
-    "ema",
-    "patience",
-    "precision",
-    "device",
-)
+_PLAN = ("optimizer", "lr", "schedule", "warmup", "batch", "weight_decay", "clip", "ema", "patience", "precision")
 """Keys of a plan that are shown beside the learning curves, where they are set."""
 
 

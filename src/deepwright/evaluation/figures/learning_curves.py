@@ -67,10 +67,14 @@ class LearningCurves(Figure):
         _draw_line(axes, history, "train_loss", colour, solid=False)
 
     def _dress(self, record: Record, histories: dict[str, pl.DataFrame], losses: Axes, scores: Axes | None) -> None:
+        from matplotlib.ticker import MaxNLocator, NullFormatter
+
         losses.set_ylabel("loss")
         values = np.concatenate([_values(history) for history in histories.values()])
         if len(values) and values.min() > 0 and values.max() / values.min() > 20:
             losses.set_yscale("log")
+            style.thousands(losses, "y")
+            losses.yaxis.set_minor_formatter(NullFormatter())
             losses.set_ylabel("loss (log scale)")
         style.grid(losses)
         _legend(losses, list(histories))
@@ -83,6 +87,7 @@ class LearningCurves(Figure):
             style.thousands(scores, "y")
         by_epoch = all(history["epoch"].is_not_null().all() for history in histories.values())
         lower.set_xlabel("epoch" if by_epoch else "step")
+        lower.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
         style.thousands(lower, "x")
 
 
@@ -136,6 +141,7 @@ def _mark(axes: Axes, history: pl.DataFrame, column: str, best: float | None, co
             ha="center",
             fontsize=11,
             color=colour,
+            bbox={"facecolor": style.PAPER, "edgecolor": "none", "alpha": 0.85, "pad": 0.8},
         )
 
 
