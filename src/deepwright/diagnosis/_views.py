@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -74,13 +75,18 @@ def curves(record: Record) -> Iterator[Curve]:
         )
 
 
-def recipe(record: Record) -> dict[str, Any]:
-    """The recipe as a plain tree, {} where there is none or it cannot be read."""
+def recipe(record: Record) -> Mapping[str, Any]:
+    """The recipe as a plain tree, to read only; {} where there is none or it cannot be read."""
+    return _parsed(record.recipe)
+
+
+@functools.lru_cache(maxsize=8)
+def _parsed(text: str) -> Mapping[str, Any]:
     import yaml
 
     try:
-        tree = yaml.safe_load(record.recipe)
-    except yaml.YAMLError:
+        tree = yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError, ValueError):
         return {}
     return tree if isinstance(tree, dict) else {}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from deepwright.diagnosis import Diagnosis, Example, Finding, healthy_run
@@ -60,7 +60,7 @@ class Leakage(Diagnosis):
         return healthy_run().but(run={"checks": [check]})
 
 
-def _edit(kind: str, found: Check, tree: dict[str, Any]) -> dict[str, Any] | None:
+def _edit(kind: str, found: Check, tree: Mapping[str, Any]) -> dict[str, Any] | None:
     column = found.id.partition(":")[2]
     data = tree.get("data")
     if kind == "target_leakage" and column:

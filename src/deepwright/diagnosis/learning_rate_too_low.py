@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -37,7 +37,7 @@ class LearningRateTooLow(Diagnosis):
             if found.stopped != "patience":
                 yield from self._look(found, recipe(record))
 
-    def _look(self, found: Curve, tree: dict[str, Any]) -> Iterator[Finding]:
+    def _look(self, found: Curve, tree: Mapping[str, Any]) -> Iterator[Finding]:
         known = np.isfinite(found.train) & np.isfinite(found.epoch)
         loss, epoch = found.train[known], found.epoch[known]
         if len(loss) < _FEWEST or loss[-1] <= 0:
@@ -90,7 +90,7 @@ def _turned(valid: np.ndarray) -> bool:
     return len(known) >= _FEWEST and float(known[-1]) > float(known.min()) + noise(known)
 
 
-def _edit(found: Curve, slow: bool, tree: dict[str, Any]) -> dict[str, Any] | None:
+def _edit(found: Curve, slow: bool, tree: Mapping[str, Any]) -> dict[str, Any] | None:
     if slow:
         return None if found.rate is None else {found.key("lr"): min(1.0, 10 * found.rate)}
     for option in ("epochs", "steps", "time"):
