@@ -28,10 +28,6 @@ def runs(tmp_path_factory):
     return make
 
 
-def suited(record):
-    return [figure for name in names("figure") if (figure := find("figure", name)()).suits(record)]
-
-
 @pytest.mark.parametrize("name", names("figure"))
 def test_some_run_shows_it_and_an_empty_one_does_not(runs, tmp_path, name):
     figure = find("figure", name)()
@@ -45,21 +41,21 @@ def test_some_run_shows_it_and_an_empty_one_does_not(runs, tmp_path, name):
     assert not figure.suits(Record(empty))
 
 
-@pytest.mark.parametrize("kind", ["binary", "tagging"])
-def test_valid_svg_with_texts_as_texts_and_words_beside(runs, kind):
-    for figure in suited(runs(kind)):
-        picture = draw(figure, runs(kind))
-        assert len(picture.alt) > 20
-        for text in (picture.svg, picture.inline):
-            root = ET.fromstring(text)
-            assert root.tag == f"{SVG}svg" and root.get("role") == "img"
-            assert picture.alt in root.get("aria-label")
-            assert root.find(f"{SVG}title").text == figure.title
-            assert root.findall(f".//{SVG}text"), figure.name
-            assert "http" not in text.replace("http://www.w3.org/2000/svg", "")
-        assert "var(--" in picture.inline and "var(--" not in picture.svg
-        left = re.findall(r"#[0-9a-f]{6}", picture.inline)
-        assert not left, (figure.name, left)
+@pytest.mark.parametrize("name", [name for name in names("figure") if name != "learning_curve_rows"])
+def test_valid_svg_with_texts_as_texts_and_words_beside(runs, name):
+    figure = find("figure", name)()
+    record = next(runs(kind) for kind in TASK if figure.suits(runs(kind)))
+    picture = draw(figure, record)
+    assert len(picture.alt) > 20
+    for text in (picture.svg, picture.inline):
+        root = ET.fromstring(text)
+        assert root.tag == f"{SVG}svg" and root.get("role") == "img"
+        assert picture.alt in root.get("aria-label")
+        assert root.find(f"{SVG}title").text == figure.title
+        assert root.findall(f".//{SVG}text")
+        assert "http" not in text.replace("http://www.w3.org/2000/svg", "")
+    assert "var(--" in picture.inline and "var(--" not in picture.svg
+    assert not re.findall(r"#[0-9a-f]{6}", picture.inline), "a colour that does not follow the colour scheme"
 
 
 def test_every_task_names_figures_that_exist():
