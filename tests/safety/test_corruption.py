@@ -128,7 +128,14 @@ def test_files_of_one_s_own_may_lie_in_a_run(run: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     shutil.copytree(run, folder)
     (folder / "notes.txt").write_text("mine")
-    assert "run.json" in check_manifest(folder, extra=True)
+    assert "run.json" in check_manifest(folder, only=("run.json", "schema.json", "never.json"))
+    (folder / "schema.json").write_text("{}")
+    with pytest.raises(RunError, match=r"schema\.json"):
+        check_manifest(folder, only=("run.json", "schema.json"))
+    assert check_manifest(folder, only=("run.json",))
+    (folder / "schema.json").unlink()
+    with pytest.raises(RunError, match="missing"):
+        check_manifest(folder, only=("run.json", "schema.json"))
 
 
 def test_a_manifest_of_a_later_format_says_so(run: Path, tmp_path: Path) -> None:

@@ -235,6 +235,7 @@ def _importance(ground: Ground, standing: Standing) -> dict[str, Any]:
 
 def _finish(ground: Ground, book: Book, tell: Teller) -> None:
     """Findings and the page; then the run is done."""
+    from deepwright.core.files import write_manifest
     from deepwright.diagnosis import diagnose
     from deepwright.evaluation.record import Record
     from deepwright.evaluation.report import write_report
@@ -247,5 +248,6 @@ def _finish(ground: Ground, book: Book, tell: Teller) -> None:
     book.end("done")
     book.tidy()
     write_report(book.folder)
+    write_manifest(book.folder)
     tell.clear()
     tell.line(f"Done in {duration(sum(seconds.values()))}.")

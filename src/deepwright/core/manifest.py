@@ -7,7 +7,7 @@ import hashlib
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -42,22 +42,22 @@ def amend(folder: Path | str, name: str, data: bytes) -> None:
         sync_folder(folder)
 
 
-def check_manifest(folder: Path | str, *, extra: bool = False) -> dict[str, dict[str, Any]]:
+def check_manifest(folder: Path | str, *, only: Collection[str] | None = None) -> dict[str, dict[str, Any]]:
     """Compare the folder with its manifest: file → {"bytes": …, "sha256": …}.
 
-    extra: files that the manifest does not know are fine (a folder that people put things into).
+    only: look at the files of these names alone, there or not (a folder that people put things into); None: at all.
     Raises RunError naming what is changed, missing or extra: any flipped bit of any file, the manifest included.
     Finds accidents, not attackers, who can write a manifest too.
     """
     try:
-        return _checked(Path(folder), MANIFEST, extra)
+        return _checked(Path(folder), MANIFEST, only)
     except RunError:
         if not (Path(folder) / _NEXT).exists():
             raise
-        return _checked(Path(folder), _NEXT, extra)
+        return _checked(Path(folder), _NEXT, only)
 
 
-def _checked(folder: Path, manifest: str, extra: bool) -> dict[str, dict[str, Any]]:
+def _checked(folder: Path, manifest: str, only: Collection[str] | None) -> dict[str, dict[str, Any]]:
     path = inside(folder, manifest)
     recorded = read_json(path)
     with boundary(path):
@@ -68,7 +68,7 @@ def _checked(folder: Path, manifest: str, extra: bool) -> dict[str, dict[str, An
                 remedy="Open it with the version of Deepwright that wrote it, or with a newer one.",
             )
         files = dict(recorded["files"])
-    changed = _differences(folder, files, extra)
+    changed = _differences(folder, files, only)
     if changed:
         shown = "; ".join(changed[:5]) + (f"; … ({len(changed)} in all)" if len(changed) > 5 else "")
         raise RunError(
@@ -169,12 +169,13 @@ def _walk(folder: Path) -> list[str]:
     return sorted(name for name in found if name not in (MANIFEST, _NEXT))
 
 
-def _differences(folder: Path, files: dict[str, Any], extra: bool) -> list[str]:
+def _differences(folder: Path, files: dict[str, Any], only: Collection[str] | None) -> list[str]:
     with boundary(folder):
-        present = set(_walk(folder))
-    found = [f"'{name}' is missing" for name in sorted(files.keys() - present)]
-    found += [f"'{name}' is not in the manifest" for name in sorted(present - files.keys()) if not extra]
-    for name in sorted(present & files.keys()):
+        present = {n for n in only if inside(folder, n).exists()} if only is not None else set(_walk(folder))
+    known = files.keys() if only is None else files.keys() & set(only)
+    found = [f"'{name}' is missing" for name in sorted(known - present)]
+    found += [f"'{name}' is not in the manifest" for name in sorted(present - known)]
+    for name in sorted(present & known):
         path, entry = inside(folder, name), files[name]
         with boundary(folder / MANIFEST):
             if path.stat().st_size != entry["bytes"]:
