@@ -235,14 +235,18 @@ def test_the_tree_brings_mistakes_closer() -> None:
     leaf = 2.0 * np.array([[0, 1], [-0.87, -0.5], [0.87, -0.5]])
     group = 1.5 * np.array([[1, 0], [0, 1], [-1, 0], [0, -1]])
     centres = torch.tensor([[*leaf[k % 3], *group[k // 3]] for k in range(12)], dtype=torch.float32)
-    for seed in range(3):
+    gains = []
+    for seed in range(6):
         torch.manual_seed(seed)
         truth = torch.randint(0, 12, (1200,))
         x = centres[truth] + torch.randn(1200, 4)
         flat, tree = (
             _mean_distance(loss, classes, x, truth) for loss in (losses.cross_entropy, losses.hierarchical(classes))
         )
-        assert tree < flat - 0.1
+        gains.append(flat - tree)
+    # 12 seeds gave 0.21 levels nearer (of 1.2), standard error 0.02, from 0.08 to 0.37.
+    assert min(gains) > 0
+    assert np.mean(gains) > 3 * np.std(gains, ddof=1) / np.sqrt(len(gains))
 
 
 def _mean_distance(loss, classes: tuple[str, ...], x: torch.Tensor, truth: torch.Tensor) -> float:  # type: ignore[no-untyped-def]
