@@ -39,7 +39,7 @@ _WHERE = {
     "names": "deepwright.core.find",
 }
 
-__all__ = [*sorted(_WHERE), "__version__"]  # noqa: PLE0604 (names load lazily)
+__all__ = [*sorted(_WHERE), "__version__"]
 
 if TYPE_CHECKING:
     from deepwright.api.fitting import fit, resume, run

@@ -5,16 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from deepwright.core.errors import RecipeError
+
 if TYPE_CHECKING:
     import polars as pl
 
     from deepwright.api.run import Run
+    from deepwright.core.contender import Model
 
 
 def predict(
-    run: Run, data: Any, *, contender: str | None = None, query: str | None = None, rows: int = 65_536
+    run: Run,
+    data: Any,
+    *,
+    contender: str | None = None,
+    query: str | None = None,
+    why: bool = False,
+    rows: int = 65_536,
 ) -> Iterator[pl.DataFrame]:
     """Predictions of a run for `data`; see Run.predict."""
+    import polars as pl
+
     from deepwright.sources import stream_table
 
     model = run.model(contender)
@@ -25,12 +36,22 @@ def predict(
     for frame in stream_table(data, query=query, reading=reading, rows=rows):
         run.encoding.check(frame, str(where))
         inputs = frame.select(run.encoding.columns)
-        yield _numbered(model.predict(inputs), done).with_columns(_unseen(run, inputs))
+        made = model.predict(inputs).with_row_index("row", offset=done + 1).with_columns(_unseen(run, inputs))
+        if why:
+            made = made.with_columns(pl.Series("why", _reasons(model, inputs, contender or run.winner)))
+        yield made
         done += frame.height
 
 
-def _numbered(predictions: pl.DataFrame, done: int) -> pl.DataFrame:
-    return predictions.with_row_index("row", offset=done + 1)
+def _reasons(model: Model, inputs: pl.DataFrame, name: str | None) -> list[str]:
+    reasons = model.explain_rows(inputs)
+    if reasons is None:
+        raise RecipeError(
+            f"'{name}' cannot say why it predicts what it does.",
+            where="--why",
+            remedy="Rules can (majority, one_rule, rule_base): choose one with --contender.",
+        )
+    return reasons
 
 
 def _unseen(run: Run, inputs: pl.DataFrame) -> pl.Series:

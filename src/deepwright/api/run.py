@@ -105,6 +105,7 @@ class Run:
         if scores is None:
             raise not_found("contender", name, self.record.scores, where=str(self.folder))
         room = self.folder / "contenders" / name
+        self._check()
         check_manifest(room)
         contender = scores.contender or name
         if contender not in names("contender") and contender not in self.trust:
@@ -115,30 +116,54 @@ class Run:
             )
         return find("contender", contender).load(room, self.task, self.encoding, trust=self.trust)
 
-    def predict(self, data: Any, *, contender: str | None = None, query: str | None = None) -> pl.DataFrame:
+    def predict(
+        self, data: Any, *, contender: str | None = None, query: str | None = None, why: bool = False
+    ) -> pl.DataFrame:
         """Predictions for the rows of a file or frame, in order.
 
         data: a path, or a polars or pandas frame, with the input columns of the run; extra ones are ignored.
         Gives `row` (from 1), the task's columns (`prediction`, `probability`, …), and `unseen`: names of the columns
-        whose value training never showed. Raises DataError naming missing columns.
+        whose value training never showed. why: also a column `why`, for contenders that can say (rules).
+        Raises DataError naming missing columns.
         """
         import polars as pl
 
-        return pl.concat(list(self.predictions(data, contender=contender, query=query)))
+        return pl.concat(list(self.predictions(data, contender=contender, query=query, why=why)))
 
     def predictions(
-        self, data: Any, *, contender: str | None = None, query: str | None = None, rows: int = 65_536
+        self,
+        data: Any,
+        *,
+        contender: str | None = None,
+        query: str | None = None,
+        why: bool = False,
+        rows: int = 65_536,
     ) -> Iterator[pl.DataFrame]:
         """As `predict`, a frame of at most `rows` rows at a time, in bounded memory."""
         from deepwright.api.predicting import predict
 
-        return predict(self, data, contender=contender, query=query, rows=rows)
+        return predict(self, data, contender=contender, query=query, why=why, rows=rows)
 
     def report(self) -> Path:
         """Write report.html again and give its path."""
+        from deepwright.core.files import write_manifest
         from deepwright.evaluation.report import write_report
 
-        return write_report(self.folder)
+        whole = self._check()
+        page = write_report(self.folder)
+        if whole:
+            write_manifest(self.folder)
+        return page
+
+    def _check(self) -> bool:
+        """Whether the run has a manifest; raises RunError where what predictions rest on is not as it was written."""
+        from deepwright.core.files import MANIFEST, check_manifest
+
+        if not (self.folder / MANIFEST).exists():
+            return False  # not done yet, or killed just before the end
+        rests_on = ("recipe.yaml", "run.json", "schema.json", "encoders.safetensors", "verdict.json")
+        check_manifest(self.folder, only=rests_on)
+        return True
 
     def resume(self, data: Any = None) -> Run:
         """Go on where the run stopped; `data` only for runs that were given a frame."""

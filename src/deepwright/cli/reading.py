@@ -35,8 +35,8 @@ def list_(
     what: Annotated[
         str,
         typer.Argument(
-            help="recipes, keys, tasks, networks, learners, kinds, contenders, metrics, findings, figures, sources, data, "
-            "optimizers, schedules, losses, activations, initialisers, runs"
+            help="recipes, keys, tasks, networks, learners, kinds, contenders, metrics, findings, figures, sources, "
+            "data, optimizers, schedules, losses, activations, initialisers, runs"
         ),
     ],
     json: Json = False,

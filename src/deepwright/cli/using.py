@@ -13,6 +13,7 @@ from deepwright.cli.options import DataArgument, Json, Overrides, Query, Quiet, 
 def add(app: typer.Typer) -> None:
     """Add the verbs to the command line."""
     app.command()(predict)
+    app.command()(induce)
     for verb in (probe, check, doctor):
         app.command()(verb)
 
@@ -26,6 +27,7 @@ def predict(
     ] = None,
     contender: Annotated[Optional[str], typer.Option(help="Another than the winner.")] = None,  # noqa: UP045
     query: Query = None,
+    why: Annotated[bool, typer.Option("--why", help="Also a column `why`, for rules: which fired, on what.")] = False,
     trust: Trust = [],  # noqa: B006
     json: Json = False,
     quiet: Quiet = False,
@@ -40,7 +42,7 @@ def predict(
 
     tell = teller(quiet or json)
     found = load(run, trust=trust)
-    frames = found.predictions(data, contender=contender, query=query)
+    frames = found.predictions(data, contender=contender, query=query, why=why)
     name = contender or found.winner
     if out is None:
         _print_frames(frames, as_json=json)
@@ -56,6 +58,31 @@ def predict(
         print_json({"run": str(run), "contender": name, "out": str(out), **counts})
     else:
         tell.line(f"{counts['rows']} predictions by {name} in {out}")
+
+
+def induce(
+    data: DataArgument,
+    target: Target = None,
+    out: Annotated[Optional[Path], typer.Option("--out", "-o", help="A .yaml file; otherwise the terminal.")] = None,  # noqa: UP045
+) -> None:
+    """Write down, as rules a person may edit, what a small tree finds in the data; for the contender rule_base.
+
+    deepwright induce penguins --target species -o rules.yaml
+
+    deepwright run recipe.yaml, with the contender {rule_base: {rules: rules.yaml}}
+    """
+    from deepwright.api.inducing import induce as find_rules
+    from deepwright.core.files import write_text
+
+    if target is None:
+        from deepwright.cli.doing import _no_target
+
+        raise _no_target(data, None)
+    rules = find_rules(data, target)
+    if out is None:
+        print(rules)
+    else:
+        write_text(out, rules)
 
 
 def probe(

@@ -104,7 +104,13 @@ def _parse(file: Path) -> ast.Module:
 
 def _literal_names(file: Path) -> dict[str, dict[str, Any]]:
     for node in _parse(file).body:
-        target = node.target if isinstance(node, ast.AnnAssign) else node.targets[0] if isinstance(node, ast.Assign) else None
+        target = (
+            node.target
+            if isinstance(node, ast.AnnAssign)
+            else node.targets[0]
+            if isinstance(node, ast.Assign)
+            else None
+        )
         if isinstance(target, ast.Name) and target.id == "NAMES" and node.value is not None:  # type: ignore[union-attr]
             return dict(ast.literal_eval(node.value))  # type: ignore[union-attr]
     return {}
