@@ -47,7 +47,7 @@ def test_the_best_stands_first_and_the_winner_is_marked() -> None:
     lines = contest_text(SCORES, METRIC, "linear").splitlines()
     assert lines[1].strip().startswith("a_cont") and lines[2].startswith("▶ linear") and "majority" in lines[3]
     assert sum(line.startswith("▶") for line in lines) == 1
-    assert "0.800 [0.750, 0.850]" in lines[2]
+    assert "0.80 [0.75, 0.85]" in lines[2]
     assert "out of time" in lines[4] and "failed" in lines[5]
 
 

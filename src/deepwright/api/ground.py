@@ -207,7 +207,17 @@ def _thinned(table: Table, recipe: Recipe) -> Table:
     if wanted is not None and wanted < frame.height:
         frame = frame.sample(wanted, seed=recipe.data.split.seed, shuffle=False)
         notes.append(f"Drew {wanted:,} of {len(table):,} rows.")
-    return Table(frame=frame, origin=replace(table.origin, notes=tuple(notes)))
+    mark = table.origin.fingerprint or _fingerprint(table.frame)
+    return Table(frame=frame, origin=replace(table.origin, notes=tuple(notes), fingerprint=mark))
+
+
+def _fingerprint(frame: pl.DataFrame) -> str:
+    """Of a frame that was given in Python: sha256 over names, types and a hash of every row."""
+    import hashlib
+
+    found = hashlib.sha256(repr(frame.schema).encode())
+    found.update(frame.hash_rows(0, 1, 2, 3).to_numpy().tobytes())
+    return found.hexdigest()
 
 
 def _deal(table: Table, recipe: Recipe, *, stratify: bool) -> tuple[Table, Split]:

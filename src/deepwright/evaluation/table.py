@@ -67,7 +67,7 @@ def contest_rows(scores: Iterable[Scores], metric: MetricPart, winner: str | Non
         (
             f"{_MARK if own.name == winner else ' '} {short(own.name, 18)}",
             own.family,
-            with_range(own.score, own.low, own.high) if own.state == "done" else own.state.replace("_", " "),
+            with_range(own.score, own.low, own.high, digits=2) if own.state == "done" else own.state.replace("_", " "),
             number(own.valid_score),
             _short_duration(own.fit_seconds),
             number(own.predict_microseconds_per_row),

@@ -264,13 +264,13 @@ def _facing(found: Difference) -> tuple[float, float]:
     return (found.low, found.high) if found.value >= 0 else (-found.high, -found.low)
 
 
-def with_range(value: float, low: float, high: float) -> str:
-    """ "0.913 [0.887, 0.935]", "48,210 [45,100, 51,900]": as many places as three digits of the width need."""
+def with_range(value: float, low: float, high: float, *, digits: int = 3) -> str:
+    """ "0.913 [0.887, 0.935]", "48,210 [45,100, 51,900]": as many places as so many digits of the width need."""
     width = high - low
     largest = max(abs(value), abs(low), abs(high))
     if not math.isfinite(width) or width <= 0 or not 1e-3 < largest < 1e9 or width < 1e-4 * largest:
         return number(value) + ("" if math.isnan(width) else f" [{number(low)}, {number(high)}]")
-    places = 2 - math.floor(math.log10(width))
+    places = digits - 1 - math.floor(math.log10(width))
     shown = [f"{round(entry, places) + 0.0:,.{max(places, 0)}f}".replace("-", "−") for entry in (value, low, high)]
     return f"{shown[0]} [{shown[1]}, {shown[2]}]"
 

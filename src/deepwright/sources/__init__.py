@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from deepwright.sources._bundled import bundled
@@ -30,7 +31,10 @@ def open_table(source: Any, *, query: str | None = None, reading: Mapping[str, A
     if is_frame(source):
         return table_of(source)
     place = locate(source, query, reading)
-    return place.source.read(place.path, place.reading)
+    table = place.source.read(place.path, place.reading)
+    if str(source) in bundled() and str(source) != place.path:  # known by its name, wherever it is installed
+        return replace(table, origin=replace(table.origin, source=str(source)))
+    return table
 
 
 def stream_table(
