@@ -94,6 +94,10 @@ def changed(**body: Any) -> list[str]:
         ({"metrics": property(lambda self: ("accuracy",))}, "its metrics exist and fit"),
         ({"why_metric": property(lambda self: "because")}, "the primary one is explained"),
         ({"rules": ()}, "says its name"),
+        (
+            {"predict": lambda self, o: Regression.predict(self, o).rename({"prediction": "guess"})},
+            "give the same table",
+        ),
     ],
 )
 def test_the_contract_notices(body: dict[str, Any], promise: str) -> None:

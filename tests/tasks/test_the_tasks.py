@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deepwright.core.errors import DataError, NotFoundError, RecipeError, RunError
+from deepwright.core.task import Task
 from deepwright.tasks import choose_task
 from deepwright.tasks.classification import Classification
 from deepwright.tasks.regression import Regression
@@ -142,6 +143,7 @@ def test_class_weights_are_the_reference_ones() -> None:
 
     labels = np.array(list("aaaaaabbc"))
     task = Classification.fit(pl.Series("c", labels), {"class_weights": "balanced"})
+    assert task.class_weights is not None
     assert np.allclose(task.class_weights, compute_class_weight("balanced", classes=np.unique(labels), y=labels))
     output, codes = torch.randn(9, 3), torch.as_tensor(task.encode(pl.Series("c", labels)))
     expected = torch.nn.functional.cross_entropy(output, codes, torch.as_tensor(task.class_weights).float())
@@ -200,9 +202,15 @@ def test_the_primary_metric_follows_the_data_and_says_so(counts: dict[str, int],
         (["a", "b"], {"loss": "torch:abs", "class_weights": "balanced"}, RecipeError, "outputs and targets only"),
     ],
 )
-def test_classification_refuses(labels: list[str | None], options: dict, error: type, words: str) -> None:  # type: ignore[type-arg]
+def test_classification_refuses(labels: list[str | None], options: dict[str, object], error: type, words: str) -> None:
     with pytest.raises(error, match=words):
         Classification.fit(pl.Series("c", labels, dtype=pl.String), options)
+
+
+def test_one_logit_is_still_two_classes() -> None:
+    task = Classification.fit(pl.Series("c", ["no", "yes"] * 3), {"loss": "binary_cross_entropy"})
+    assert (task.outputs, task.outcomes) == (1, 2)
+    assert task.predictions(np.array([[0.3, 0.7]]))["prediction"].to_list() == ["yes"]
 
 
 # -------------------------------------------------------------------- tagging
@@ -234,6 +242,7 @@ def test_predicted_tags_are_those_above_the_threshold() -> None:
 
 def test_balanced_tags_weigh_rows_without_against_rows_with() -> None:
     task = Tagging.fit(pl.Series("t", ["a|b", "a", "a", "a"]), {"class_weights": "balanced"})
+    assert task.class_weights is not None
     assert np.allclose(task.class_weights, [1 / 4, 3 / 1])
 
 
@@ -292,6 +301,6 @@ def test_a_task_of_the_users_own() -> None:
 
 
 @pytest.mark.parametrize("task", [Regression, Classification, Tagging])
-def test_damage_names_the_key(task: type) -> None:
+def test_damage_names_the_key(task: type[Task]) -> None:
     with pytest.raises(RunError, match="target"):
         task.load({"target": 3})

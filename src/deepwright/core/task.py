@@ -51,7 +51,13 @@ class Task(ABC):
     @property
     @abstractmethod
     def outputs(self) -> int:
-        """How many numbers a network gives for each row."""
+        """How many numbers a network gives for each row; not always `outcomes`: two classes may share one logit."""
+
+    @property
+    @abstractmethod
+    def outcomes(self) -> int:
+        """K, how many columns of values `predictions` takes: classes, tags, or 1 for a number. For everyone but
+        networks."""
 
     @abstractmethod
     def encode(self, target: pl.Series) -> np.ndarray:

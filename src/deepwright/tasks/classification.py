@@ -115,7 +115,11 @@ class Classification(Task):
 
     @property
     def outputs(self) -> int:
-        return 1 if self.single else len(self.classes)
+        return 1 if self.single else self.outcomes
+
+    @property
+    def outcomes(self) -> int:
+        return len(self.classes)
 
     @property
     def single(self) -> bool:

@@ -101,6 +101,10 @@ class Regression(Task):
     def outputs(self) -> int:
         return 1
 
+    @property
+    def outcomes(self) -> int:
+        return 1
+
     def encode(self, target: pl.Series) -> np.ndarray:
         """(B,) float32 standard deviations from the centre; raises DataError for a missing or infinite target."""
         state = self.fitted

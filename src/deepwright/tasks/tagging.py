@@ -113,6 +113,10 @@ class Tagging(Task):
 
     @property
     def outputs(self) -> int:
+        return self.outcomes
+
+    @property
+    def outcomes(self) -> int:
         return len(self.classes)
 
     def encode(self, target: pl.Series) -> np.ndarray:

@@ -77,9 +77,17 @@ def _soft_targets(cls: type[Task], task: Task, target: pl.Series) -> None:
         mixed = task.loss(output, 0.3 * encoded + 0.7 * encoded.flip(0))
         assert torch.isfinite(mixed), f"mixed targets cost {mixed}"
         return
-    soft = torch.nn.functional.one_hot(encoded, task.outputs).float()
+    soft = torch.nn.functional.one_hot(encoded, task.outcomes).float()
     a, b = task.loss(output, encoded), task.loss(output, soft)
     assert torch.allclose(a, b, rtol=1e-5), f"codes cost {a}, the same as one-hot rows {b}"
+
+
+def _outcomes(cls: type[Task], task: Task, target: pl.Series) -> None:
+    given = np.full((5, task.outcomes), 1.0 / task.outcomes)
+    made = task.predictions(given[:, 0] if task.encode(target).ndim == 1 and task.outcomes == 1 else given)
+    learnt = task.predict(np.zeros((5, task.outputs)))
+    assert made.height == 5, f"{made.height} predictions from 5 rows of values"
+    assert made.schema == learnt.schema, f"values give {made.columns}, a network's outputs {learnt.columns}"
 
 
 def _learnt_outputs_predict_the_truth(cls: type[Task], task: Task, target: pl.Series) -> None:
@@ -162,6 +170,7 @@ _PROMISES: dict[str, Callable[[type[Task], Task, pl.Series], None]] = {
     "the loss is one finite number, and every row gets a gradient": _loss_is_sound,
     "members are averaged: losses in training, predictions in use": _members_are_averaged,
     "soft and mixed targets are taken": _soft_targets,
+    "values of classical models and outputs of networks give the same table": _outcomes,
     "outputs that make the loss small predict the truth, and score better than shuffled ones": (
         _learnt_outputs_predict_the_truth
     ),
