@@ -55,7 +55,7 @@ def dtype_of(kind: str) -> pl.DataType:
 def cleaned(texts: pl.Expr, words: Sequence[str]) -> pl.Expr:
     """The texts without blanks around them, missing words null."""
     bare = texts.str.strip_chars()
-    return pl.when(~bare.is_in(list(words))).then(bare)
+    return pl.when(~bare.is_in(list(words))).then(bare).name.keep()
 
 
 def read_as(texts: pl.Expr, kind: str) -> pl.Expr:
@@ -98,7 +98,7 @@ def infer(frame: pl.DataFrame, missing: Sequence[str] | None = None, decimal: st
     missing: words to take as missing in place of the built-in ones; decimal: the only decimal mark to consider.
     """
     words = missing if missing is not None else MISSING_NUMBER
-    values = frame.select(cleaned(pl.col(name), words).alias(name) for name in frame.columns)
+    values = frame.select(cleaned(pl.all(), words))
     types = {name: "empty" for name, gone in _row(values.null_count()).items() if gone == frame.height}
     left = values.select([name for name in values.columns if name not in types])
     plain = ("integer", "number") if decimal in (None, ".") else ("integer",)
@@ -106,8 +106,7 @@ def infer(frame: pl.DataFrame, missing: Sequence[str] | None = None, decimal: st
         held = _holding(left, kind)
         types.update(dict.fromkeys(held, kind))
         left = left.drop(held)
-    rest = left.select([name for name in left.columns if name in _maybe_numbers(left)])
-    types.update({name: _unusual(rest[name], decimal) for name in rest.columns})
+    types.update({name: _unusual(left[name], decimal) for name in _maybe_numbers(left)})
     texts = [name for name in left.columns if types.get(name, "text") == "text"]
     codes = set(_codes(frame.select(texts))) if missing is None else set()
     return {name: types.get(name, "text:NA" if name in codes else "text") for name in frame.columns}
@@ -121,24 +120,19 @@ def _holding(values: pl.DataFrame, kind: str) -> list[str]:
     """Columns whose every value is of that type without loss: padded and over-long integers are not numbers."""
     if not values.width:
         return []
-    read = values.select(read_as(pl.col(name), kind).alias(name) for name in values.columns).null_count()
+    read = values.select(read_as(pl.all(), kind)).null_count()
     nulls = _row(values.null_count())
     held = [name for name, count in _row(read).items() if count == nulls[name]]
     if kind == "boolean" or not held:
         return held
-    lossy = values.select(
-        (padded(pl.col(name)) | pl.col(name).str.contains(_LONG).any() & (kind == "number")).alias(name)
-        for name in held
-    )
+    lossy = values.select(padded(pl.col(held)) | (pl.col(held).str.contains(_LONG).any() & (kind == "number")))
     return [name for name, lost in _row(lossy).items() if not lost]
 
 
-def _maybe_numbers(values: pl.DataFrame) -> set[str]:
+def _maybe_numbers(values: pl.DataFrame) -> list[str]:
     """Columns whose first values all begin like a number or a date."""
-    head = values.select(
-        pl.col(name).drop_nulls().head(16).str.contains(r"^[+-]?[\d,.]").all() for name in values.columns
-    )
-    return {name for name, like in _row(head).items() if like}
+    head = values.select(pl.all().drop_nulls().head(16).str.contains(r"^[+-]?[\d,.]").all())
+    return [name for name, like in _row(head).items() if like]
 
 
 def _unusual(column: pl.Series, decimal: str | None) -> str:
@@ -146,7 +140,7 @@ def _unusual(column: pl.Series, decimal: str | None) -> str:
     values = column.drop_nulls().to_frame("x")
     probe = values.head(64)
     if _all(probe, pl.col("x").str.contains(_DAY_LIKE)):
-        return next((kind for kind in _DATED if _dated(probe, kind) and _dated(values, kind)), "text")
+        return next((kind for kind in _DATED if _reads(probe, kind) and _dated(values, kind)), "text")
     for kind, pattern in _NUMBERS.items():
         if decimal in (None, kind[7]) and _reads(probe, kind) and _reads(values, kind):
             marked = bool(values.select(pl.col("x").str.contains(pattern).any()).item())
@@ -167,7 +161,7 @@ def _dated(values: pl.DataFrame, kind: str) -> bool:
     if not _reads(values, kind):
         return False
     other = next((kind.replace(day, swapped) for day, swapped in _SWAPPED.items() if day in kind), None)
-    return other is None or values.height <= 64 or not _reads(values, other)
+    return other is None or not _reads(values, other)
 
 
 def _codes(texts: pl.DataFrame) -> list[str]:
@@ -208,12 +202,13 @@ def infer_columns(
 
 def _doubtful(frame: pl.DataFrame, types: dict[str, str]) -> list[str]:
     """Columns in which every mark could just as well stand between thousands."""
-    tests = []
-    for name in frame.columns:
-        mark = "," if types[name] == "number:," else "[.]"
-        values = cleaned(pl.col(name), MISSING_NUMBER).drop_nulls()
-        tests.append(values.str.contains(rf"^[+-]?[1-9]\d{{0,2}}{mark}\d{{3}}$|^[+-]?\d{{1,3}}$").all().alias(name))
-    return [name for name, both in _row(frame.select(tests)).items() if both]
+    doubtful: list[str] = []
+    for kind, mark in (("number", "[.]"), ("number:,", ",")):
+        names = [name for name in frame.columns if types[name] == kind]
+        pattern = rf"^[+-]?[1-9]\d{{0,2}}{mark}\d{{3}}$|^[+-]?\d{{1,3}}$"
+        both = frame.select(cleaned(pl.col(names), MISSING_NUMBER).drop_nulls().str.contains(pattern).all())
+        doubtful += [name for name, fits in _row(both).items() if fits]
+    return doubtful
 
 
 def join(kind: str, found: str, *, again: bool) -> str:

@@ -32,6 +32,7 @@ _TYPED = re.compile(
     r"\s*(?:[+-]?[\d.,' ]*\d(?:[eE][+-]?\d+)?\s*%?|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[ T][\d:.+Z]+)?"
     r"|NA|N/A|n/a|nan|NaN|null|NULL|\?|true|false|True|False|)\s*"
 )
+_WHEN = re.compile(r"(?:^|\n)\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4} \d")
 _NUMBER = re.compile(r"\s*[+-]?(?:\d[\d.,]*|\.\d+)(?:[eE][+-]?\d+)?\s*")
 _WORDS = ("", "NA", "N/A", "n/a", "nan", "NaN", "null", "NULL", "?")
 _WIDEST_CELL = 1 << 26
@@ -73,7 +74,7 @@ def numbered_rows(text: str, delimiter: str, quote: str, trim: bool = False) -> 
     before = csv.field_size_limit(_WIDEST_CELL)
     try:
         reader = csv.reader(
-            io.StringIO(text, newline=""),
+            io.StringIO(_stripped(text) if delimiter == " " else text, newline=""),
             delimiter=delimiter,
             quotechar=quote or None,
             quoting=csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE,
@@ -83,6 +84,11 @@ def numbered_rows(text: str, delimiter: str, quote: str, trim: bool = False) -> 
         return [(reader.line_num, row) for row in reader if row]
     finally:
         csv.field_size_limit(before)
+
+
+def _stripped(text: str) -> str:
+    """Lines without spaces at their ends, which would be empty cells between spaces."""
+    return re.sub(r"[ \t]*(\r?\n)[ \t]*", r"\1", text).strip(" \t")
 
 
 def detect(head: bytes, complete: bool, suffix: str, said: Mapping[str, Any], where: str) -> Dialect:
@@ -212,15 +218,22 @@ def _best(text: str, complete: bool, suffix: str, said: Mapping[str, Any]) -> _C
     if wide:
         return max(wide, key=lambda c: (round(c.typed, 2), c.width))
     single = [c for c in found if c.even and c.width == 1]
+    if spaced := _spaced(text, complete, said):
+        return spaced
     ragged = max(found, key=lambda c: (c.width > 1, c.share))
     if single and (ragged.width == 1 or ragged.share < 0.9 or single[0].typed > 0.9):
         return single[0]
-    spaced = _candidate(text, complete, " ", said) if " " in text else None
-    if spaced is not None and spaced.even and spaced.width > 1 and spaced.typed > 0.9:
-        return spaced
     if suffix == ".txt" and ragged.share < 0.9:
         return _lines(text)
     return ragged
+
+
+def _spaced(text: str, complete: bool, said: Mapping[str, Any]) -> _Candidate | None:
+    """Numbers with spaces between them; None for anything else, such as dates with a time."""
+    if " " not in text.strip() or _WHEN.search(text):
+        return None
+    found = _candidate(text, complete, " ", said)
+    return found if found is not None and found.even and found.width > 1 and found.typed > 0.9 else None
 
 
 def _lines(text: str) -> _Candidate:
@@ -248,11 +261,11 @@ def _candidate(text: str, complete: bool, delimiter: str, said: Mapping[str, Any
 
 
 def quotes_are_text(text: str | bytes, delimiter: str) -> bool:
-    """Whether many quotes stand inside cells and not at their edges."""
+    """Whether many quotes stand inside cells and not at their edges; one or two may be mistakes."""
     text = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
     edge = re.escape(delimiter) + '\n\r"'
     inside = len(re.findall(f'(?<=[^{edge}])"(?=[^{edge}])', text))
-    return inside > text.count('"') // 4
+    return inside >= 5 and inside > text.count('"') // 4
 
 
 def _tried(text: str, complete: bool, delimiter: str, quote: str, trim: bool) -> _Candidate | None:

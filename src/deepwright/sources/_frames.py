@@ -59,7 +59,11 @@ def _polars(data: Any) -> pl.DataFrame:
 
 def _column(name: str, values: Any) -> pl.Series:
     if isinstance(values, np.ndarray) and values.ndim != 1:
-        raise DataError(f"expected one value a row, got an array of shape {values.shape}.", where=f"column '{name}'")
+        raise DataError(
+            f"expected one value a row, got an array of shape {values.shape}.",
+            where=f"column '{name}'",
+            remedy="Give 1-D arrays.",
+        )
     if isinstance(values, np.ndarray) and values.dtype == object:
         values = values.tolist()
     return pl.Series(name, values, strict=False) if isinstance(values, (list, tuple)) else pl.Series(name, values)

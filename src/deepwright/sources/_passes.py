@@ -80,12 +80,17 @@ def _guess(texts: pl.DataFrame, settling: Settling, dialect: Dialect) -> None:
 def _fast(block: Block, names: list[str], dialect: Dialect, settling: Settling) -> pl.DataFrame | None:
     """The block with plain numbers read by polars itself; None where some cell is in the way."""
     plain = {name for name in names if settling.types[name] == "number" and len(settling.words.get(name, ())) <= 1}
+    if settling.missing is not None:
+        plain = set()  # what the user calls missing may be a number
     schema = {name: pl.Float64 if name in plain else pl.String for name in names}
     words = {name: next(iter(settling.words[name])) for name in plain if settling.words.get(name)}
     try:
-        return _read(block, schema, dialect, words)
+        frame = _read(block, schema, dialect, words)
     except pl.exceptions.PolarsError:
         return None
+    if block.row == 0 and any(f"{dialect.delimiter} {end}".encode() in block.data for end in (dialect.delimiter, "\n")):
+        return None  # polars takes a blank among numbers for missing; by way of texts it is noticed and said
+    return frame
 
 
 def _texts(block: Block, names: list[str], dialect: Dialect, where: str) -> pl.DataFrame:
@@ -121,7 +126,7 @@ def _typed(frame: pl.DataFrame, block: Block, settling: Settling, where: str) ->
     """All columns in their settled types; where a cell does not fit, the type of its column grows more general."""
     numbers = [name for name, dtype in frame.schema.items() if dtype == pl.Float64]
     texts = [name for name in frame.columns if settling.types[name].startswith("text")]
-    integers = [name for name in frame.columns if settling.types[name] == "integer"]
+    integers = [name for name in frame.columns if settling.types[name] == "integer" and settling.missing is None]
     plain = _plain_integers(frame.select(integers), settling)
     done = set(numbers) | set(texts) | set(plain.columns)
     others = frame.select([name for name in frame.columns if name not in done])
@@ -140,7 +145,7 @@ def _plain_integers(frame: pl.DataFrame, settling: Settling) -> pl.DataFrame:
     before, after = _row(frame.null_count()), _row(read.null_count())
     held = [name for name in frame.columns if before[name] == after[name]]
     strict = [name for name in held if name not in settling.fixed]
-    lossy = _row(frame.select(padded(pl.col(name)).alias(name) for name in strict))
+    lossy = _row(frame.select(padded(pl.col(strict))))
     return read.select([name for name in held if not lossy.get(name)])
 
 
@@ -150,10 +155,10 @@ def _texts_without(frame: pl.DataFrame, settling: Settling) -> pl.DataFrame:
     blank = _row(frame.select((pl.all() < "!").any()))
     suspects = [name for name in frame.columns if short[name] or blank[name]]
     tests = []
-    for name in suspects:
-        words = list(settling.words_for(settling.types[name]))
-        bare = pl.col(name).str.strip_chars() if blank[name] else pl.col(name)
-        tests.append(pl.when(~bare.is_in(words)).then(pl.col(name)).alias(name))
+    for kind in {settling.types[name] for name in suspects}:
+        names = [name for name in suspects if settling.types[name] == kind]
+        bare = pl.col(names).str.strip_chars().is_in(list(settling.words_for(kind)))
+        tests.append(pl.when(~bare).then(pl.col(names)).name.keep())
     clean = frame.with_columns(tests)
     _remember(frame.select(suspects), clean, settling)
     return clean
@@ -164,11 +169,14 @@ def _others(frame: pl.DataFrame, block: Block, settling: Settling, where: str) -
     types = settling.types
     if not frame.width:
         return frame
-    clean = frame.select(cleaned(pl.col(name), settling.words_for(types[name])).alias(name) for name in frame.columns)
-    read = clean.select(read_as(pl.col(name), types[name]).alias(name) for name in frame.columns)
+    by_kind: dict[str, list[str]] = {}
+    for name in frame.columns:
+        by_kind.setdefault(types[name], []).append(name)
+    clean = frame.select(cleaned(pl.col(names), settling.words_for(kind)) for kind, names in by_kind.items())
+    read = clean.select(read_as(pl.col(names), kind).name.keep() for kind, names in by_kind.items())
     before, after = _row(clean.null_count()), _row(read.null_count())
     strict = [name for name in frame.columns if types[name] == "integer" and name not in settling.fixed]
-    lossy = _row(clean.select(padded(pl.col(name)).alias(name) for name in strict))
+    lossy = _row(clean.select(padded(pl.col(strict))))
     misfit = [
         name
         for name in frame.columns
@@ -176,7 +184,9 @@ def _others(frame: pl.DataFrame, block: Block, settling: Settling, where: str) -
     ]
     fitting = frame.select([name for name in frame.columns if name not in misfit])
     _remember(fitting, clean, settling)
-    return read.with_columns(_widened(frame.get_column(name), block, settling, where) for name in misfit)
+    return read.select(frame.columns).with_columns(
+        _widened(frame.get_column(name), block, settling, where) for name in misfit
+    )
 
 
 def _widened(column: pl.Series, block: Block, settling: Settling, where: str) -> pl.Series:

@@ -17,20 +17,23 @@ def remarks(frame: pl.DataFrame, settling: Settling) -> list[str]:
         notes.append(f"{settling.blank:,} blank {'line' if settling.blank == 1 else 'lines'} skipped.")
     notes += _missing(settling, frame)
     notes += _notations(settling)
-    for name, kind in settling.types.items():
-        if kind.startswith("text") and name in frame.columns:
-            notes += _nearly_numbers(frame.get_column(name))
-        if kind == "text:NA":
-            notes.append(f"Column '{name}': NA stands among two-letter codes and is read as a value.")
+    there = set(frame.columns)
+    texts = [name for name, kind in settling.types.items() if kind.startswith("text") and name in there]
+    for name in _mostly_numbers(frame.select(texts)):
+        notes.append(_why_text(frame.get_column(name)))
+    codes = [name for name in texts if settling.types[name] == "text:NA"]
+    if codes:
+        notes.append(f"NA stands among two-letter codes and is read as a value: {_some(codes)}.")
     return notes
 
 
 def _missing(settling: Settling, frame: pl.DataFrame) -> list[str]:
     """ "Read as missing: 'NA' (bill_length_mm, sex), blanks (TotalCharges: 11 rows)." """
     by_word: dict[str, list[str]] = {}
+    there = set(frame.columns)
     for name, words in settling.words.items():
         for word in {word.strip() or ("blanks" if word else "") for word in words}:
-            if word and name in frame.columns:
+            if word and name in there:
                 by_word.setdefault(word, []).append(f"{name}: {frame.get_column(name).null_count():,}")
     if not by_word:
         return []
@@ -52,24 +55,29 @@ def _notations(settling: Settling) -> list[str]:
     return notes
 
 
-def _nearly_numbers(column: pl.Series) -> list[str]:
-    """Why a column that looks like numbers stays text: leading zeros, too many digits, or a few words in between."""
-    probe = column.drop_nulls().head(1000)
-    if not probe.len() or probe.cast(pl.Float64, strict=False).null_count() > probe.len() // 2:
+def _mostly_numbers(texts: pl.DataFrame) -> list[str]:
+    """Columns in which more than half of the first values are numbers."""
+    if not texts.width:
         return []
+    head = texts.select(pl.all().drop_nulls().head(1000).cast(pl.Float64, strict=False).is_not_null().mean())
+    return [name for name, share in head.row(0, named=True).items() if share is not None and share > 0.5]
+
+
+def _why_text(column: pl.Series) -> str:
+    """Why a column that looks like numbers stays text: leading zeros, too many digits, or a few words in between."""
     name = column.name
     values = column.to_frame().select(cleaned(pl.col(name), MISSING_NUMBER))[name]
     word = values.is_not_null() & values.cast(pl.Float64, strict=False).is_null()
     if not word.any():
         padded = bool(values.str.contains(r"^[+-]?0\d+$").any())
         why = "integers have leading zeros" if padded else "integers have more digits than a number keeps"
-        return [f"Column '{name}' stays text: {why}."]
+        return f"Column '{name}' stays text: {why}."
     shown, more = _examples(column, word)
     share = 100 * (1 - word.sum() / max(1, values.len() - values.null_count()))
-    return [
+    return (
         f"Column '{name}' stays text: {share:.1f} % are numbers, not so {shown}{more}; "
         "mend them, or say that they are missing (reading: missing)."
-    ]
+    )
 
 
 def _examples(column: pl.Series, chosen: pl.Series) -> tuple[str, str]:
