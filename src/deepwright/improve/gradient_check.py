@@ -106,7 +106,7 @@ class _Precise:
 
     def gradients(self) -> list[tuple[str, dict[str, tuple[Tensor, Tensor | None]]]]:
         """Part of every move, with its parameters and their gradients by name."""
-        found = []
+        found: list[tuple[str, dict[str, tuple[Tensor, Tensor | None]]]] = []
         for move in self.moves():
             held = attrgetter(move.part)(self.learner)
             named = [("", held)] if isinstance(held, nn.Parameter) else held.named_parameters()

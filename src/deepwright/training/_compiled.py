@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
+import torch
 from torch import nn
 
 
@@ -9,11 +13,8 @@ class Compiled:
     """Networks are compiled in place, so that names of weights stay what they are; evaluation stays uncompiled."""
 
     def __init__(self, learner: nn.Module, wanted: bool) -> None:
-        self._calls = dict.fromkeys(learner.children()) if wanted else {}
-        for child in self._calls:
-            child.compile()
-            self._calls[child] = child._compiled_call_impl
-        self.leave()
+        children = [child for child in learner.children() if any(p.requires_grad for p in child.parameters())]
+        self._calls = {child: torch.compile(_call_of(child)) for child in children} if wanted else {}
 
     def enter(self) -> None:
         """For training."""
@@ -24,3 +25,12 @@ class Compiled:
         """For the caller."""
         for child in self._calls:
             child._compiled_call_impl = None
+
+
+def _call_of(child: nn.Module) -> Callable[..., Any]:
+    """The module's call as a function of our own: PyTorch leaves the frames of its own modules uncompiled."""
+
+    def call(*inputs: Any) -> Any:
+        return child._call_impl(*inputs)
+
+    return call
