@@ -171,7 +171,7 @@ def test_the_drawn_palette_is_the_light_one():
 
 
 def test_number_words():
-    from deepwright.evaluation.words import cell, duration, number, size
+    from deepwright.evaluation.words import brief, cell, duration, number, size
 
     assert [number(v) for v in (0.91234, 12345.6, float("nan"), -3.0, 0.0000123, 1e15)] == [
         "0.912",
@@ -181,6 +181,8 @@ def test_number_words():
         "1.23e−05",
         "1e+15",
     ]
+    assert [number(v, 2) for v in (834.2, -2.04, 0.0999, 0.00012, 99.96)] == ["830", "−2", "0.1", "0.00012", "100"]
+    assert [brief(v) for v in (2007.0, 0.0591304, "2011-01-01", None)] == ["2007", "0.0591", "2011-01-01", "–"]
     assert [duration(v) for v in (0.0001, 0.04, 12.34, 200, 3900, None)] == [
         "< 1 ms",
         "40 ms",

@@ -83,6 +83,7 @@ def _environment() -> Environment:
         loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {
+        "brief": words.brief,
         "cell": words.cell,
         "count": words.count,
         "duration": words.duration,

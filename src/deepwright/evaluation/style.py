@@ -80,15 +80,16 @@ def short(text: object, length: int = 28) -> str:
 
 
 def number(value: float, digits: int = 3) -> str:
-    """A number for people: 0.912, 12,300, 1.2e-05; a dash where there is none."""
+    """A number for people, to so many significant digits: 0.912, 834, 12,300, 1.2e−05; a dash where there is none."""
     if not math.isfinite(value):
         return "–"
     if value == int(value) and abs(value) < 1e6:
         return f"{int(value):,}".replace("-", "−")
-    if abs(value) >= 1000 and abs(value) < 1e12:
-        rounded = round(value, digits - 1 - math.floor(math.log10(abs(value))))
-        return f"{rounded:,.0f}".replace("-", "−")
-    return f"{value:.{digits}g}".replace("-", "−")
+    if not 1e-4 <= abs(value) < 1e12:
+        return f"{value:.{digits}g}".replace("-", "−")
+    places = digits - 1 - math.floor(math.log10(abs(value)))
+    said = f"{round(value, places):,.{max(places, 0)}f}"
+    return (said.rstrip("0").rstrip(".") if "." in said else said).replace("-", "−")
 
 
 def grid(axes: Axes, axis: str = "y") -> None:

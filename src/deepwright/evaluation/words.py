@@ -7,7 +7,7 @@ from typing import Any
 
 from deepwright.evaluation.style import number, short
 
-__all__ = ["SEVERITY", "cell", "clean", "count", "duration", "number", "short", "size", "when"]
+__all__ = ["SEVERITY", "brief", "cell", "clean", "count", "duration", "number", "short", "size", "when"]
 
 SEVERITY = {"info": "note", "warn": "warning", "error": "serious"}
 """Severity of a finding or check → the word that people read."""
@@ -57,6 +57,13 @@ def when(stamp: str) -> str:
         zone = stamp[19:].lstrip("0123456789.") if len(stamp) > 19 else ""
         return f"{stamp[:10]} {stamp[11:16]} {'UTC' if zone in ('+00:00', 'Z') else zone}".strip()
     return stamp
+
+
+def brief(value: Any) -> str:
+    """An end of a range: 2007, 0.0591, 2011-01-01."""
+    if isinstance(value, float) and not value.is_integer():
+        return number(value)
+    return cell(value, 24)
 
 
 def cell(value: Any, length: int = 80) -> str:
