@@ -45,8 +45,15 @@ def test_the_network_keeps_its_contract(load: Load) -> None:
     assert [found for found in check("network", "worked_network:TwoTowers") if found[1]] == []
 
 
+class _Sum(nn.Module):
+    """A teacher that knows the answer."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.sum(dim=1, keepdim=True)  # (B, 1)
+
+
 def test_the_learner_learns(load: Load) -> None:
-    learner = load("worked_learner", BLOCKS[2]).Distilled(nn.Linear(3, 1), nn.Linear(3, 1))
+    learner = load("worked_learner", BLOCKS[2]).Distilled(nn.Linear(3, 1), _Sum())
     x = torch.randn(256, 3)
     stream = dw.Rows({"x": x, "y": x.sum(dim=1, keepdim=True)}, batch=32)
     reports = list(dw.train(learner, stream, dw.Plan(epochs=20, lr=0.02)))

@@ -39,7 +39,7 @@ class ConstantModel(Model):
         with boundary(folder / "constant.json"):
             state = read_json(folder / "constant.json")
             values, text = np.array(state["values"], dtype=np.float64), str(state["text"])
-        expected = (1 if task.name == "regression" else task.outputs,)
+        expected = (1 if task.name == "regression" else task.outcomes,)
         if values.shape != expected:
             raise RunError(
                 f"expected {expected[0]} numbers, it has {values.size}.", where=str(folder / "constant.json")

@@ -65,7 +65,7 @@ def labels(task: Task) -> list[str]:
     """The names of the K outcomes: classes, tags, or the target itself for regression."""
     if task.name == "regression":
         return [task.target]
-    columns = task.predictions(np.full((1, task.outputs), 1.0 / task.outputs)).columns
+    columns = task.predictions(np.full((1, task.outcomes), 1.0 / task.outcomes)).columns
     return [match[1] for match in (re.fullmatch(r"p\((.*)\)", column, re.DOTALL) for column in columns) if match]
 
 
@@ -110,6 +110,6 @@ def _numbers(task: Task, frame: pl.DataFrame) -> np.ndarray:
     encoded = np.asarray(task.encode(target))
     if encoded.ndim == 2:
         return encoded.astype(np.float64)
-    one_hot = np.eye(task.outputs)[encoded]
+    one_hot = np.eye(task.outcomes)[encoded]
     one_hot[encoded < 0] = np.nan
     return one_hot

@@ -64,7 +64,7 @@ class DesignModel(Model):
         from deepwright.contenders._design import Design
 
         design = Design.load(folder, encoding)
-        outputs = 1 if task.name == "regression" else task.outputs
+        outputs = 1 if task.name == "regression" else task.outcomes
         with boundary(folder / "model.json"):
             state = read_json(folder / "model.json")
             shares = state["importances"]

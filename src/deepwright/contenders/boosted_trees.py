@@ -104,11 +104,11 @@ class BoostedTreesModel(Model):
     def load(cls, folder: Path, task: Task, encoding: Encoding) -> BoostedTreesModel:
         """Rebuild what `save` wrote; raises RunError on damage."""
         columns = TreeColumns.of(encoding)
-        outcomes = task.outputs if task.name == "classification" and task.outputs > 2 else 1
+        outcomes = task.outcomes if task.name == "classification" and task.outcomes > 2 else 1
         with boundary(folder / "boosted_trees.json"):
             state = read_json(folder / "boosted_trees.json")
             note, scales = str(state["note"]), [(float(e["center"]), float(e["scale"])) for e in state["ensembles"]]
-            if len(scales) != (task.outputs if task.name == "tagging" else 1):
+            if len(scales) != (task.outcomes if task.name == "tagging" else 1):
                 raise ValueError("it has another number of ensembles than the task")
         ensembles = []
         for i, (center, scale) in enumerate(scales):

@@ -83,7 +83,7 @@ class DecisionTree(Contender):
     @classmethod
     def load(cls, folder: Path, task: Task, encoding: Encoding, *, trust: Sequence[str] = ()) -> DecisionTreeModel:
         design = Design.load(folder, encoding)
-        outputs = 1 if task.name == "regression" else task.outputs
+        outputs = 1 if task.name == "regression" else task.outcomes
         with boundary(folder / "decision_tree.json"):
             note = str(read_json(folder / "decision_tree.json")["note"])
         return DecisionTreeModel(task, design, Trees.load(folder, len(design.names), outputs), note)

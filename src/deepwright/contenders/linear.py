@@ -119,7 +119,7 @@ class LinearModel(Model):
     def load(cls, folder: Path, task: Task, encoding: Encoding) -> LinearModel:
         """Rebuild what `save` wrote; raises RunError on damage."""
         design = Design.load(folder, encoding)
-        outputs = 1 if task.name == "regression" else task.outputs
+        outputs = 1 if task.name == "regression" else task.outcomes
         weights = Weights.load(folder, len(design.names), outputs, LINKS[task.name])
         with boundary(folder / "linear.json"):
             state = read_json(folder / "linear.json")

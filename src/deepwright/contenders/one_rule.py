@@ -126,7 +126,7 @@ class OneRuleModel(Model):
             question = None if state["question"] is None else question_from(state["question"])
             values = np.array(state["values"], dtype=np.float64)
             rows = int(state["rows"])
-        width = 1 if task.name == "regression" else task.outputs
+        width = 1 if task.name == "regression" else task.outcomes
         pieces = 1 if question is None else len(question.conditions()) + 1
         known = question is None or question.column in encoding.columns
         if values.shape != (pieces, width) or not known:
