@@ -132,7 +132,7 @@ class _Trial:
             better = np.abs(errors).mean() <= 1.02 * np.abs(price - np.median(known)).mean()
             better |= (errors**2).mean() <= 1.02 * ((price - known.mean()) ** 2).mean()
         else:
-            eye = np.eye(self.task.outputs)
+            eye = np.eye(self.task.outcomes)
             one_hot = [eye[codes] if codes.ndim == 1 else codes for codes in (truth, shares)]
             chances = self.model.predict(self._valid).select(pl.col("^p\\(.*\\)$")).to_numpy()
             better = ((chances - one_hot[0]) ** 2).sum() <= 1.02 * ((one_hot[1].mean(axis=0) - one_hot[0]) ** 2).sum()
@@ -140,7 +140,7 @@ class _Trial:
 
     def table(self) -> None:
         found = self.model.predict(self._valid)
-        values = np.full((1, self.task.outputs), 1.0 / self.task.outputs)
+        values = np.full((1, self.task.outcomes), 1.0 / self.task.outcomes)
         expected = self.task.predictions(values[:, 0] if self._task_name == "regression" else values)
         assert found.schema == expected.schema, f"expected {expected.schema}, it gave {found.schema}"
         assert found.height == self._valid.height, "the number of rows changed"
