@@ -40,8 +40,9 @@ class NaiveBayes(Contender):
 
         smoothing: float = Field(default=1.0, gt=0)
         """Rows added to the count of every value and word, above 0 (Laplace)."""
-        widening: float = Field(default=1e-9, ge=0)
-        """Share of the largest variance of a number column that is added to all variances."""
+        widening: float = Field(default=1e-3, ge=0)
+        """Share of a number column's variance that is added to its variance within each class (scikit-learn adds a
+        share of the largest variance of all columns, and loses columns with small units)."""
 
     options: Options
 
@@ -49,11 +50,10 @@ class NaiveBayes(Contender):
         learnt = lesson(brief.task, train)
         votes = learnt.y if brief.task.name == "classification" else _yes_and_no(learnt.y)  # (n, C)
         blocks = [_block(encoder, learnt.frame) for encoder in brief.encoding.encoders]
-        widest = max((np.nanvar(x, axis=0).max(initial=0.0) for form, x in blocks if form == "numbers"), default=0.0)
         arrays: Arrays = {"log_prior": np.log(votes.mean(axis=0).clip(1e-300))}
         for i, (form, x) in enumerate(blocks):
             if form == "numbers":
-                arrays |= {f"{i}.{name}": array for name, array in _normal(x, votes, widest, self.options).items()}
+                arrays |= {f"{i}.{name}": array for name, array in _normal(x, votes, self.options.widening).items()}
             else:
                 arrays[f"{i}.log_share"] = _counted(x, votes, self.options.smoothing)
         return NaiveBayesModel(brief.task, brief.encoding, arrays)
@@ -139,7 +139,7 @@ def _yes_and_no(y: np.ndarray) -> np.ndarray:
     return np.stack([1.0 - y, y], axis=2).reshape(len(y), -1)
 
 
-def _normal(x: np.ndarray, votes: np.ndarray, widest: float, options: NaiveBayes.Options) -> Arrays:
+def _normal(x: np.ndarray, votes: np.ndarray, widening: float) -> Arrays:
     """Mean and variance (C, D) of each column within each class, over the cells that are there."""
     there = ~np.isnan(x)
     filled = np.where(there, x, 0.0)
@@ -153,9 +153,9 @@ def _normal(x: np.ndarray, votes: np.ndarray, widest: float, options: NaiveBayes
             for weight, own in zip(votes.T, mean, strict=True)
         ]
     )
-    variance = squares / np.maximum(rows, 1.0) + options.widening * widest
-    # A class with a single value in a column says nothing certain: the column's own spread stands in.
     whole = np.nanvar(np.where(there.any(axis=0), x, 0.0), axis=0)
+    variance = squares / np.maximum(rows, 1.0) + widening * whole
+    # Without any spread within a class nothing is certain: the column's own stands in.
     return {"mean": mean, "variance": np.where(variance > 0, variance, np.where(whole > 0, whole, 1.0))}
 
 

@@ -53,6 +53,10 @@ class Polynomial(Contender):
 
     options: Options
 
+    @classmethod
+    def example(cls, train: pl.DataFrame, task: Task, encoding: Encoding) -> Config:
+        return cls.Options(multiplied=6)
+
     def fit(self, train: pl.DataFrame, valid: pl.DataFrame, brief: Brief) -> DesignModel:
         clock = Clock(brief.seconds)
         learnt = lesson(brief.task, train)
