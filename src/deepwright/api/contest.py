@@ -3,6 +3,7 @@ scored once on test."""
 
 from __future__ import annotations
 
+import importlib
 import time
 import traceback
 from collections.abc import Mapping, Sequence
@@ -83,6 +84,8 @@ def _fit(entry: Entry, ground: Ground, book: Book, tell: Teller, share: float | 
     label = entry.label
     brief = brief_for(label, ground, book, tell, share, seed, room=book.workroom(label))
     tell.progress(label, None, "starting")
+    if entry.family == "classical":  # loading the library takes longer than many a fit, and is no part of it
+        importlib.import_module("sklearn.linear_model")
     began = time.perf_counter()
     base: dict[str, Any] = {"name": label, "contender": entry.made.name, "family": entry.family, "state": "done"}
     try:
