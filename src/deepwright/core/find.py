@@ -104,15 +104,10 @@ def _parse(file: Path) -> ast.Module:
 
 def _literal_names(file: Path) -> dict[str, dict[str, Any]]:
     for node in _parse(file).body:
-        target = (
-            node.target
-            if isinstance(node, ast.AnnAssign)
-            else node.targets[0]
-            if isinstance(node, ast.Assign)
-            else None
-        )
-        if isinstance(target, ast.Name) and target.id == "NAMES" and node.value is not None:  # type: ignore[union-attr]
-            return dict(ast.literal_eval(node.value))  # type: ignore[union-attr]
+        if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None:
+            target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+            if isinstance(target, ast.Name) and target.id == "NAMES":
+                return dict(ast.literal_eval(node.value))
     return {}
 
 

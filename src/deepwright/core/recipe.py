@@ -13,7 +13,7 @@ class SplitRecipe(Config):
     """How rows are dealt to train, valid and test."""
 
     by: Literal["auto", "random", "stratified", "group", "time", "column", "files"] = "auto"
-    """auto: stratified for classes, random else. group and time need `column`; column reads train/valid/test from it."""
+    """auto: stratified for classes, random else. group and time need `column`; column reads the part from it."""
     column: str | None = None
     """The column that groups, orders or names the part."""
     test: float = Field(default=0.2, gt=0, lt=1)
