@@ -30,7 +30,7 @@ class Pace:
         self._factor = find_schedule(plan.schedule)
         self._before = 0.0  # seconds of earlier processes
         self._began = self._paused_at = time.monotonic()
-        self._pause_seconds = 0.0
+        self._pauses, self._pause_seconds = 0, 0.0
 
     @property
     def step(self) -> int:
@@ -66,13 +66,14 @@ class Pace:
         return self._factor(self.plan, At(self.progress(), epoch, drops))
 
     def ended(self) -> str | None:
-        """Which of the plan's ends is reached; a budget of time leaves room for the caller's turn after it."""
+        """Which of the plan's ends is reached; a budget of time leaves room for a caller's turn after it."""
         plan = self.plan
         if plan.epochs and self.per_epoch and self.batches >= plan.epochs * self.per_epoch:
             return "epochs"
         if plan.steps and self.step >= plan.steps:
             return "steps"
-        if plan.time and self.elapsed() + self.round_seconds / 2 + self._pause_seconds > plan.time:
+        turn = self._pause_seconds / max(1, self._pauses)
+        if plan.time and self.elapsed() + self.round_seconds / 2 + turn > plan.time:
             return "time"
         return "stream" if self.dry else None
 
@@ -97,11 +98,13 @@ class Pace:
 
     def pause(self) -> None:
         """The caller's turn begins."""
+        self._pauses += 1
         self._paused_at = time.monotonic()
 
     def resume(self) -> None:
         """The caller's turn is over."""
-        self._pause_seconds = time.monotonic() - self._paused_at
+        if self._pauses:  # training's own start is no turn of the caller's
+            self._pause_seconds += time.monotonic() - self._paused_at
 
     def state(self) -> dict[str, Any]:
         """JSON-able."""
