@@ -5,7 +5,7 @@ PYTHON ?= python3
 READY  := $(VENV)/.ready
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: demo test check bench sizes clean help
+.PHONY: demo test soak check bench sizes clean help
 
 help:            ## what there is
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -13,8 +13,11 @@ help:            ## what there is
 demo: $(READY)   ## penguins, from a file to a verdict and a page, in about a minute
 	$(BIN)/deepwright fit penguins --target species --time 60s
 
-test: $(READY)   ## every test
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+test: $(READY)   ## every test but the soaks
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not soak"
+
+soak: $(READY)   ## the tests that take many minutes: fifty kills, ten thousand hostile folders, two thousand bad files
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m soak
 
 check: $(READY)  ## lint, types and the fast tests, under three minutes
 	$(BIN)/ruff check .
