@@ -39,7 +39,26 @@ _WHERE = {
     "names": "deepwright.core.find",
 }
 
-__all__ = [*sorted(_WHERE), "__version__"]
+__all__ = [
+    "DeepwrightError",
+    "Learner",
+    "Move",
+    "Plan",
+    "Recipe",
+    "Report",
+    "Rows",
+    "Run",
+    "Stream",
+    "__version__",
+    "find",
+    "fit",
+    "load",
+    "look",
+    "names",
+    "resume",
+    "run",
+    "train",
+]
 
 if TYPE_CHECKING:
     from deepwright.api.fitting import fit, resume, run

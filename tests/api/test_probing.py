@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from deepwright.api.inducing import induce
@@ -29,7 +31,7 @@ def test_gradients_agree() -> None:
 
 def test_batches_double() -> None:
     sizes = probe("batch", "penguins", "species").content["sizes"]
-    assert all(b == 2 * a for a, b in zip(sizes, sizes[1:], strict=False))
+    assert all(b == 2 * a for a, b in pairwise(sizes))
 
 
 def test_an_unknown_probe_names_the_nearest() -> None:
