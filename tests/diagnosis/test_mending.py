@@ -6,7 +6,7 @@ import copy
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from deepwright.core.errors import NotFoundError, RecipeError
@@ -26,6 +26,7 @@ RECIPE: dict[str, Any] = {
     ],
 }
 
+calm = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 words = st.text(
     st.characters(codec="utf-8", exclude_characters='."\\', exclude_categories=["C"]), min_size=1, max_size=8
 )
@@ -34,6 +35,7 @@ trees = st.recursive(leaves, lambda inner: st.dictionaries(words, inner, max_siz
 mappings = st.dictionaries(words, trees, max_size=3)
 
 
+@calm
 @given(mappings, st.lists(words, min_size=1, max_size=4), leaves)
 def test_what_was_set_is_there_and_nothing_else_changed(tree: dict[str, Any], path: list[str], value: Any) -> None:
     before = copy.deepcopy(tree)
@@ -52,6 +54,7 @@ def test_what_was_set_is_there_and_nothing_else_changed(tree: dict[str, Any], pa
     assert {k: v for k, v in edited.items() if k != path[0]} == {k: v for k, v in tree.items() if k != path[0]}
 
 
+@calm
 @given(mappings, st.lists(words, min_size=1, max_size=4))
 def test_what_was_removed_is_gone(tree: dict[str, Any], path: list[str]) -> None:
     before = copy.deepcopy(tree)
@@ -67,6 +70,7 @@ def test_what_was_removed_is_gone(tree: dict[str, Any], path: list[str]) -> None
     assert remove(removed, ".".join(path)) == removed
 
 
+@calm
 @given(st.sampled_from(["tabm", "small", "stiff", "boosted_trees", "Funny"]), st.sampled_from(["a.b", "c"]), leaves)
 def test_a_contender_is_found_by_its_name_and_the_others_stay(name: str, option: str, value: Any) -> None:
     before = copy.deepcopy(RECIPE)
