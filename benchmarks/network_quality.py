@@ -46,7 +46,9 @@ def ground_of(about: About, folder: Path, seed: int) -> Ground:
             ignore=about.ignore,
             split=SplitRecipe(test=0.2, valid=0.16, seed=seed),
         ),
-        task=TaskRecipe(target=about.target, metric=about.metric),
+        task=TaskRecipe(
+            name="regression" if about.metric == "rmse" else "classification", target=about.target, metric=about.metric
+        ),
         seed=seed,
     )
     return make_ground(recipe, recipe.data.source, Teller())
