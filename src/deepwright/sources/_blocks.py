@@ -132,7 +132,9 @@ def whole_rows(pieces: Iterator[bytes], dialect: Dialect, where: str) -> Iterato
     for piece in pieces:
         if quote and (quote in piece or quote in rest):
             piece, rest = rest + piece, b""
-        cut = _last_row_end(piece, quote)
+            cut = _last_row_end(piece, quote)
+        else:
+            cut = piece.rfind(b"\n") + 1
         if cut:
             yield b"".join((rest, memoryview(piece)[:cut]))
             rest = b""

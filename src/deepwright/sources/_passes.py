@@ -154,11 +154,13 @@ def _texts_without(frame: pl.DataFrame, settling: Settling) -> pl.DataFrame:
     short = _row(frame.select((pl.all().str.len_bytes() <= 4).any()))
     blank = _row(frame.select((pl.all() < "!").any()))
     suspects = [name for name in frame.columns if short[name] or blank[name]]
+    groups: dict[tuple[str, bool], list[str]] = {}
+    for name in suspects:
+        groups.setdefault((settling.types[name], bool(blank[name])), []).append(name)
     tests = []
-    for kind in {settling.types[name] for name in suspects}:
-        names = [name for name in suspects if settling.types[name] == kind]
-        bare = pl.col(names).str.strip_chars().is_in(list(settling.words_for(kind)))
-        tests.append(pl.when(~bare).then(pl.col(names)).name.keep())
+    for (kind, bare), names in groups.items():
+        word = pl.col(names).str.strip_chars() if bare else pl.col(names)
+        tests.append(pl.when(~word.is_in(list(settling.words_for(kind)))).then(pl.col(names)).name.keep())
     clean = frame.with_columns(tests)
     _remember(frame.select(suspects), clean, settling)
     return clean
