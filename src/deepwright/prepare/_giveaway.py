@@ -87,7 +87,7 @@ def _alone(column: pl.Series, kind: str, answer: np.ndarray, task: str) -> tuple
 
 def _counts_rows(values: np.ndarray) -> bool:
     """Strictly rising or falling through the file: a row number or a clock."""
-    steps = np.diff(values[~np.isnan(values)])
+    steps = np.diff(values[np.isfinite(values)])
     return len(steps) > 0 and (bool((steps > 0).all()) or bool((steps < 0).all()))
 
 
