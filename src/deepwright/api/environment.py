@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import Any
 
-_NEEDED = ("torch", "numpy", "polars", "scikit-learn", "lightgbm", "safetensors", "pydantic", "matplotlib")
+_NEEDED = ("torch", "numpy", "polars", "scikit-learn", "lightgbm", "pydantic", "matplotlib")
 _EXTRAS = {"pandas": "frames", "pyarrow": "frames", "fastexcel": "excel"}
 _LEAST_DISK_GIB = 2
 
