@@ -82,8 +82,12 @@ def test_repeated_values_in_a_stored_state_are_refused() -> None:
         Category().load(state, {})
 
 
+# Control characters are left out: whether they are blank is a matter on which Python and Unicode differ.
+WORDS = st.text(st.characters(exclude_categories=["Cc", "Cs"]), max_size=3)
+
+
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.none() | st.text(max_size=3), min_size=1, max_size=80), st.lists(st.text(max_size=3), max_size=10))
+@given(st.lists(st.none() | WORDS, min_size=1, max_size=80), st.lists(WORDS, max_size=10))
 def test_codes_equal_a_plain_dictionary(train: list[str | None], new: list[str]) -> None:
     column = pl.Series("fruit", train, dtype=pl.String)
     known = [value for value in train if value is not None and value.strip()]

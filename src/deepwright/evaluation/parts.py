@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 
 def _nan_for_none(value: object) -> object:
@@ -195,7 +195,7 @@ class Scores(_Part):
     test_loss: Number = math.nan
     fit_seconds: Number = math.nan
     predict_microseconds_per_row: Number = math.nan
-    bytes: int | None = None
+    bytes: Annotated[int, Field(ge=0, lt=2**63)] | None = None
     explain: str = ""
     deep: Deep | None = None
 
