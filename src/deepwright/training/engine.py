@@ -184,6 +184,7 @@ class _Engine:
         report._current = False
         if report.score is None:
             self.scores.see_losses(report.losses)
+        report.ended = report.ended or self._ended()  # the budget may have run out in the caller's turn
 
     def _resume(self) -> None:
         """The training's own weights, generators, mode and compiled networks take the place of the caller's."""
