@@ -112,12 +112,21 @@ class Book:
         """Checkpoints of contenders that are done go away."""
         shutil.rmtree(self.folder / "work", ignore_errors=True)
 
-    def keep_model(self, label: str, model: Model | None, scores: Mapping[str, Any]) -> dict[str, Any]:
-        """Save a fitted contender with its scores, all or nothing; gives the scores with the size in bytes."""
+    def keep_model(
+        self,
+        label: str,
+        model: Model | None,
+        scores: Mapping[str, Any],
+        exhibits: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """Save a fitted contender with its scores and what it has to show, all or nothing; gives the scores with the
+        model's size in bytes."""
         with new_folder(self.folder, f"contenders/{label}") as room:
             if model is not None:
                 model.save(room)
             size = sum(file.stat().st_size for file in room.rglob("*") if file.is_file())
+            if exhibits is not None:
+                write_json(room / "exhibits.json", exhibits)
             complete = {**scores, "bytes": size}
             write_json(room / "scores.json", complete)
         return complete

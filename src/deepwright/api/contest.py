@@ -26,19 +26,21 @@ if TYPE_CHECKING:
 
 _WEIGHTS = {"rule": 1.0, "classical": 4.0, "deep": 12.0}
 """Shares of the time; what one leaves over goes to those after it."""
-_TRAIN_SAMPLE = 2_000
-"""Training rows that are predicted to compare with validation; more would cost time and say the same."""
 _TIMED_ROWS = 1_000
+_TIMED_SECONDS = 0.05
+"""A prediction that takes so long is timed well enough; fewer rows than all will do."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
-    """A contender after its fit: its model (None where it failed), its scores so far, its validation answers."""
+    """A contender after its fit: its model (None where it failed), its scores so far, and what it predicts for the
+    validation rows, also beside their truth."""
 
     entry: Entry
     model: Model | None
     scores: dict[str, Any]
-    valid: Answers | None
+    predictions: pl.DataFrame | None = None
+    valid: Answers | None = None
 
 
 def hold(
@@ -101,50 +103,61 @@ def _fit(entry: Entry, ground: Ground, book: Book, tell: Teller, share: float | 
         why = f"{type(error).__name__}: {error} ({where.name}, line {where.lineno})"
         return _fallen(entry, base, book, why, time.perf_counter() - began)
     base["fit_seconds"] = round(time.perf_counter() - began, 3)
-    scores = {**base, **_scores_after_fit(model, ground)}
-    return Standing(entry=entry, model=model, scores=book.keep_model(label, model, scores), valid=_valid(model, ground))
+    predictions, valid = _validated(model, ground)
+    scores = {**base, **_scores_after_fit(model, ground, valid)}
+    exhibits = model.exhibits(ground.rows("valid"))
+    kept = book.keep_model(label, model, scores, exhibits)
+    return Standing(entry=entry, model=model, scores=kept, predictions=predictions, valid=valid)
 
 
-def _scores_after_fit(model: Model, ground: Ground) -> dict[str, Any]:
+def _scores_after_fit(model: Model, ground: Ground, valid: Answers) -> dict[str, Any]:
     train = ground.rows("train")
-    sample = train.gather_every(max(1, train.height // _TRAIN_SAMPLE))
-    valid = ground.rows("valid")
+    sample = train.gather_every(max(1, train.height // ground.task.compared))
     scores: dict[str, Any] = {"why": None, "explain": model.explain(), "deep": model.history()}
-    for part, frame in (("train", sample), ("valid", valid)):
-        answers = ground.answers(model.predict(frame), frame)
-        scores[part] = metric_values(ground, answers)
+    scores["train"] = metric_values(ground, ground.answers(model.predict(sample), sample))
+    scores["valid"] = metric_values(ground, valid)
     scores["valid_score"] = scores["valid"][ground.metric.name]
     scores["predict_microseconds_per_row"] = _microseconds(model, train.head(_TIMED_ROWS))
     return scores
 
 
-def _valid(model: Model, ground: Ground) -> Answers:
-    frame = ground.rows("valid")
-    return ground.answers(model.predict(frame), frame)
+def _validated(model: Model, ground: Ground) -> tuple[pl.DataFrame, Answers]:
+    rows = ground.rows("valid")
+    predictions = model.predict(rows)
+    return predictions, ground.answers(predictions, rows)
 
 
 def _microseconds(model: Model, frame: pl.DataFrame) -> float:
-    timings = []
-    for _ in range(3):
-        began = time.perf_counter()
-        model.predict(frame)
-        timings.append(time.perf_counter() - began)
-    return round(sorted(timings)[1] / frame.height * 1e6, 2)
+    """The median of three predictions a row, of as many rows (at most those of `frame`) as take long enough."""
+    rows, spent = 0, 0.0
+    while rows < frame.height and spent < _TIMED_SECONDS:
+        rows = min(frame.height, max(1, 4 * rows))
+        spent = _seconds(model, frame.head(rows))
+    return round(
+        sorted((spent, _seconds(model, frame.head(rows)), _seconds(model, frame.head(rows))))[1] / rows * 1e6, 2
+    )
+
+
+def _seconds(model: Model, frame: pl.DataFrame) -> float:
+    began = time.perf_counter()
+    model.predict(frame)
+    return time.perf_counter() - began
 
 
 def _take_up(entry: Entry, scores: dict[str, Any], ground: Ground, book: Book) -> Standing:
     if scores["state"] != "done":
-        return Standing(entry=entry, model=None, scores=scores, valid=None)
+        return Standing(entry=entry, model=None, scores=scores)
     folder = book.folder / "contenders" / entry.label
     model = find("contender", entry.made.name).load(folder, ground.task, ground.encoding)
-    return Standing(entry=entry, model=model, scores=scores, valid=_valid(model, ground))
+    predictions, valid = _validated(model, ground)
+    return Standing(entry=entry, model=model, scores=scores, predictions=predictions, valid=valid)
 
 
 def _fallen(entry: Entry, base: Mapping[str, Any], book: Book, why: str, spent: float) -> Standing:
     empty: dict[str, Any] = {"valid_score": None, "train": {}, "valid": {}, "explain": "", "deep": None, "bytes": 0}
     scores = {**base, **empty, "state": "failed", "why": why, "fit_seconds": round(spent, 3)}
     scores["predict_microseconds_per_row"] = None
-    return Standing(entry=entry, model=None, scores=book.keep_model(entry.label, None, scores), valid=None)
+    return Standing(entry=entry, model=None, scores=book.keep_model(entry.label, None, scores))
 
 
 def _line(standing: Standing, ground: Ground) -> str:

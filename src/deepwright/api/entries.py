@@ -35,7 +35,8 @@ class Entry:
 
 def entries(recipe: Recipe, task: Task) -> list[Entry]:
     """The contenders of a recipe in order of simplicity; raises RecipeError for what does not fit."""
-    wanted = [spec for item in recipe.contenders for spec in _expand(item, task)]
+    named = task.entrants if recipe.contenders is None else recipe.contenders
+    wanted = [spec for item in named for spec in _expand(item, task)]
     if not wanted:
         raise RecipeError("no contender is named.", where="contenders", remedy="For example: [rule, linear, tabm]")
     made = [_entry(spec, i, task) for i, spec in enumerate(wanted)]
@@ -51,25 +52,29 @@ def entries(recipe: Recipe, task: Task) -> list[Entry]:
 def everyone(task: Task) -> list[str]:
     """Names of the built-in contenders and networks that answer the task with their default settings."""
     simple = [name for name in names("contender") if name not in _ALL_BUT]
-    return [name for name in simple if task.name in find("contender", name).tasks] + [
-        name for name in names("network") if name not in simple
-    ]
+    answering = [name for name in simple if task.name in find("contender", name).tasks]
+    return answering + [name for name in _networks(task) if name not in simple]
+
+
+def _networks(task: Task) -> list[str]:
+    """Networks that need nothing but their name to enter: where the task trains them as rows of a table."""
+    return list(names("network")) if task.trainer == Task.trainer else []
 
 
 def _expand(item: str | Mapping[str, Any], task: Task) -> list[dict[str, Any]]:
     """One item of the list → {"name", "as", "options"} each."""
     if isinstance(item, str):
         if item == "rule":
-            return [_spec(name) for name in task.rules]
+            return [_spec(name, task) for name in task.rules]
         if item == "all":
-            both = [name for name in names("network") if name in names("contender")]
-            return [_spec(name) for name in everyone(task)] + [_network(name) for name in both]
-        return [_spec(item)]
+            both = [name for name in _networks(task) if name in names("contender")]
+            return [_spec(name, task) for name in everyone(task)] + [_network(name, task) for name in both]
+        return [_spec(item, task)]
     rest = dict(item)
     label = rest.pop("as", None)
     if "network" in rest:
         network = str(rest["network"])
-        return [{"name": "network", "as": label or _network_label(network), "options": rest}]
+        return [{"name": task.trainer, "as": label or _network_label(network), "options": rest}]
     if len(rest) != 1:
         raise RecipeError(
             f"expected one contender with its options, got the keys {', '.join(map(str, rest))}.",
@@ -80,14 +85,14 @@ def _expand(item: str | Mapping[str, Any], task: Task) -> list[dict[str, Any]]:
     return [{"name": str(name), "as": label or str(name), "options": dict(options or {})}]
 
 
-def _spec(name: str) -> dict[str, Any]:
+def _spec(name: str, task: Task) -> dict[str, Any]:
     if name in names("network") and name not in names("contender"):  # "linear" is both; the simpler one is meant
-        return _network(name)
+        return _network(name, task)
     return {"name": name, "as": name, "options": {}}
 
 
-def _network(name: str) -> dict[str, Any]:
-    return {"name": "network", "as": _network_label(name), "options": {"network": name}}
+def _network(name: str, task: Task) -> dict[str, Any]:
+    return {"name": task.trainer, "as": _network_label(name), "options": {"network": name}}
 
 
 def _network_label(name: str) -> str:

@@ -23,7 +23,7 @@ RUNS = Path("runs")
 
 def fit(
     data: Any,
-    target: str,
+    target: str | None = None,
     *,
     task: str = "auto",
     time: float | str | None = 300,
@@ -40,13 +40,14 @@ def fit(
     """From data to a verdict: contest, scores with intervals, findings, report, all in a run folder.
 
     data:       a path, a bundled data set's name, a polars or pandas frame, or a dict of NumPy arrays.
-    target:     the column to predict.
-    task:       "regression", "classification", "tagging", or "auto": by the target's kind.
+    target:     the column to predict; None for tasks without one, which may take a label to compare with.
+    task:       a task's name, or "auto": by the target's kind, or by the columns where there is no target.
     time:       seconds, "60s", "5m" for all contenders together; None: as long as it takes.
-    contenders: names or objects as in a recipe; "all"; None: rule, linear, boosted trees and the default network.
+    contenders: names or objects as in a recipe; "all"; None: those the task names, for a column to predict rule,
+                linear, boosted trees and the default network.
     metric:     the primary metric; None: by the data.
     kinds:      column → kind, where the inferred one is not wanted.
-    split:      "random", "stratified", "group:COLUMN", "time:COLUMN", "column:COLUMN"; "auto": by the task.
+    split:      "random", "stratified", "order", "group:COLUMN", "time:COLUMN", "column:COLUMN"; "auto": by the task.
     overrides:  recipe keys as "key=value": "training.lr=1e-3", "data.split.by=time".
     folder:     where the run goes; None: a new folder below `runs/`.
 
@@ -96,6 +97,7 @@ def run(
     tell = teller(quiet)
     started = time.perf_counter()
     ground = make_ground(recipe, read_data(recipe, data), tell)
+    recipe = ground.recipe
     wanted = entries(recipe, ground.task)  # what does not fit says so before a folder is made
     name = recipe.name or Path(recipe.data.source).stem
     place = Path(folder) if folder else new_run_folder(RUNS, name)
@@ -175,7 +177,8 @@ def _contest_to_verdict(ground: Ground, wanted: Sequence[Entry], book: Book, tel
     )
     predictions = judge(standings, ground, book)
     _keep_judgement(ground, book, standings, predictions, winner)
-    book.keep_json("importance.json", _importance(ground, standing[winner]))
+    if ground.task.permutes:
+        book.keep_json("importance.json", _importance(ground, standing[winner]))
     if recipe.learning_curve:
         from deepwright.api.growing import learning_curve
 
@@ -208,9 +211,12 @@ def _keep_judgement(
         scores[label] = complete
         book.keep_scores(label, complete)
     book.keep_frame("predictions.parquet", ground.stacked("test", predictions))
-    valid = {s.entry.label: s.model.predict(ground.rows("valid")) for s in standings if s.model is not None}
+    valid = {s.entry.label: s.predictions for s in standings if s.predictions is not None}
     book.keep_frame("validation.parquet", ground.stacked("valid", valid))
-    book.keep_frame("mistakes.parquet", worst_mistakes(ground.task, predictions[winner], test, ground.split.test))
+    inputs = test.select(ground.encoding.columns)
+    wrong = worst_mistakes(ground.task, predictions[winner], ground.truth(test), inputs, ground.split.test)
+    if wrong is not None:
+        book.keep_frame("mistakes.parquet", wrong)
     made = verdict(winner, scores, answers, ground.metric, groups)
     book.keep_json("verdict.json", made)
 
@@ -224,6 +230,7 @@ def _importance(ground: Ground, standing: Standing) -> dict[str, Any]:
         **importance(
             standing.model,
             ground.rows("valid"),
+            ground.truth(ground.rows("valid")),
             ground.encoding.columns,
             ground.task,
             ground.metric,

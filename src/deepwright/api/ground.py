@@ -13,7 +13,7 @@ from deepwright.core.find import find, names
 from deepwright.core.metric import Answers, Metric
 from deepwright.core.recipe import Recipe
 from deepwright.core.table import PARTS, Split, Table
-from deepwright.core.task import Task
+from deepwright.core.task import TargetTask, Task
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from deepwright.api.book import Book
     from deepwright.api.telling import Teller
+    from deepwright.prepare.infer import ColumnView
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +39,7 @@ class Ground:
     why_task: str
 
     def rows(self, part: str) -> pl.DataFrame:
-        """The input columns and the target of "train", "valid" or "test"."""
+        """The input columns, and the target where there is one, of "train", "valid" or "test"."""
         return self._parts[part]
 
     def groups(self, part: str) -> np.ndarray | None:
@@ -47,7 +48,18 @@ class Ground:
 
     def answers(self, predictions: pl.DataFrame, rows: pl.DataFrame) -> Answers:
         """Predictions beside the truth of the same rows."""
-        return self.task.answers(predictions, rows.get_column(self.task.target))
+        return self.task.answers(predictions, self.truth(rows))
+
+    @property
+    def target_task(self) -> TargetTask:
+        """The task, where a column is to be predicted; raises RecipeError elsewhere."""
+        if not isinstance(self.task, TargetTask):
+            raise RecipeError(f"{self.task.name} predicts no column.", remedy="Name a target.")
+        return self.task
+
+    def truth(self, rows: pl.DataFrame) -> pl.Series:
+        """What predictions of these rows are judged against."""
+        return self.task.truth(rows, self.encoding)
 
     @cached_property
     def metric(self) -> Metric:
@@ -78,7 +90,7 @@ class Ground:
         import polars as pl
 
         rows = pl.Series("row", getattr(self.split, part), dtype=pl.Int64)
-        truth = self.rows(part).get_column(self.task.target).alias("truth")
+        truth = self.truth(self.rows(part)).alias("truth")
         frames = [
             made.with_columns(pl.lit(label).alias("contender"), rows, truth).select(
                 "contender", "row", "truth", *made.columns
@@ -141,7 +153,7 @@ class Ground:
 
     @cached_property
     def _parts(self) -> dict[str, pl.DataFrame]:
-        wanted = [*self.encoding.columns, self.task.target]
+        wanted = [*self.encoding.columns, *([self.task.target] if self.task.target else [])]
         frame = self.table.frame.select(wanted)
         return {part: frame[rows] for part, rows in self.split}
 
@@ -170,16 +182,18 @@ def make_ground(recipe: Recipe, source: Any, tell: Teller) -> Ground:
     tell.progress("data", None, f"reading {source if isinstance(source, str) else 'the frame'}")
     table = _thinned(open_table(source, query=recipe.data.query, reading=recipe.data.reading), recipe)
     target = recipe.task.target
-    if target not in table.columns:
+    if target is not None and target not in table.columns:
         raise not_found("column", target, table.columns, where=f"{table.origin.source}, target")
     views = infer_kinds(table.frame, recipe.data.kinds)
-    kind = views[target].kind
-    task_type, why_task = choose_task(kind, table.frame.get_column(target), recipe.task.name)
+    kinds = {column: view.kind for column, view in views.items()}
+    task_type, why_task = choose_task(table.frame, kinds, target, recipe.task.name)
+    views = _read_as(task_type, views, recipe)
+    kinds = {column: view.kind for column, view in views.items()}
+    recipe = _completed(recipe, task_type)
     table, dealt = _deal(table, recipe, stratify=task_type.name == "classification")
     train = table.frame[dealt.train]
-    task = task_type.fit(train.get_column(target), recipe.task.options)
-    kinds = {column: view.kind for column, view in views.items()}
     fitted = fit_encoding(train, views, target, recipe.data, seed=recipe.seed)
+    task = task_type.ask(train, target, fitted.encoding, recipe.task.options)
     checks = check(table, dealt, kinds, target, task.name, inputs=fitted.encoding.columns)
     _announce(table, dealt, task, why_task, recipe, tell)
     ground = Ground(
@@ -196,6 +210,27 @@ def make_ground(recipe: Recipe, source: Any, tell: Teller) -> Ground:
         tell.line(f"  {found['severity']}: {found['message'].rstrip('.')}. {found['remedy'] or ''}")
     _ = ground.metric  # a metric that does not fit says so before anyone learns
     return ground
+
+
+def _read_as(task: type[Task], views: Mapping[str, ColumnView], recipe: Recipe) -> dict[str, ColumnView]:
+    """Input columns as the task reads them, where the recipe does not say otherwise."""
+    return {
+        column: replace(view, kind=task.reads_as[view.kind], why=f"{view.why}; {task.name} reads it so")
+        if view.kind in task.reads_as and column != recipe.task.target and column not in recipe.data.kinds
+        else view
+        for column, view in views.items()
+    }
+
+
+def _completed(recipe: Recipe, task: type[Task]) -> Recipe:
+    """The recipe with what the task decides where nobody has: who enters, and how rows are split."""
+    data = recipe.data
+    if data.split.by == "auto" and task.deals != "auto":
+        by, _, column = task.deals.partition(":")
+        dealt = {"by": by, "column": column or None}
+        data = data.model_copy(update={"split": data.split.model_copy(update=dealt)})
+    entrants = task.entrants if recipe.contenders is None else recipe.contenders
+    return recipe.model_copy(update={"data": data, "contenders": entrants})
 
 
 def _thinned(table: Table, recipe: Recipe) -> Table:
@@ -240,6 +275,7 @@ def _announce(table: Table, dealt: Split, task: Task, why: str, recipe: Recipe, 
     tell.line(f"Deepwright {__version__} · {table.origin.source}: {len(table):,} rows, {len(table.columns)} columns")
     for note in table.origin.notes:
         tell.line(f"  {note}")
-    tell.line(f"Task: {task.name} of '{task.target}' ({why}; another with --task)")
+    asked = f"{task.name} of '{task.target}'" if task.target else task.name
+    tell.line(f"Task: {asked} ({why}; another with --task)")
     tell.line(f"Metric: {recipe.task.metric or task.why_metric}")
     tell.line(f"Split: {dealt.how}")

@@ -14,4 +14,4 @@ def induce(data: Any, target: str) -> str:
 
     recipe = Recipe(data=DataRecipe(source=str(data)), task=TaskRecipe(target=target))
     ground = make_ground(recipe, data, Teller())
-    return from_tree(ground.rows("train"), ground.task, ground.encoding)
+    return from_tree(ground.rows("train"), ground.target_task, ground.encoding)

@@ -44,7 +44,7 @@ def started(entry: Entry, ground: Ground, book: Book, tell: Teller, share: float
         with new_folder(room, "pretrained") as folder:
             model.save(folder)
     check_manifest(kept)
-    return made.starting_from(first.load(kept, source.task, source.encoding, trust=(chosen.network,)))
+    return made.starting_from(first.load(kept, source.target_task, source.encoding, trust=(chosen.network,)))
 
 
 def _source_ground(ground: Ground, source: str, target: str, tell: Teller) -> Ground:

@@ -85,16 +85,16 @@ def _tried(data: Any, target: str, network: str, overrides: Sequence[str]) -> Tr
     chosen = made.chosen
     train = ground.rows("train")
     columns = inputs(train, ground.encoding)
-    columns["target"] = torch.from_numpy(ground.task.encode(train.get_column(target)))
+    columns["target"] = torch.from_numpy(ground.target_task.encode(train.get_column(target)))
     torch.manual_seed(recipe.seed)
     net = Blueprint(
         network=chosen.network,
         config=chosen.config,
         signature=ground.encoding.signature,
-        outputs=ground.task.outputs,
+        outputs=ground.target_task.outputs,
     ).build()
     net.prepare({name: column[:10_000] for name, column in columns.items()})
-    return Tried(contender=made, learner=Supervised(net, ground.task.loss), columns=columns)
+    return Tried(contender=made, learner=Supervised(net, ground.target_task.loss), columns=columns)
 
 
 def _lr(tried: Tried) -> Found:

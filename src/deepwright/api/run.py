@@ -144,6 +144,16 @@ class Run:
 
         return predict(self, data, contender=contender, query=query, why=why, rows=rows)
 
+    def generate(self, *, contender: str | None = None, **order: Any) -> Iterator[str | pl.DataFrame]:
+        """New things like those the run learned from, piece by piece: text, or frames of rows.
+
+        order: keys of `Order`: count, prompt, length, temperature, top_k, seed. The same order gives the same things.
+        Raises RecipeError for a key that is not there, and where the contender does not generate.
+        """
+        from deepwright.api.generating import generate
+
+        return generate(self, contender, order)
+
     def report(self) -> Path:
         """Write report.html again and give its path."""
         from deepwright.core.files import write_manifest

@@ -44,7 +44,9 @@ def fit(
     data: DataArgument,
     overrides: Overrides = None,
     target: Target = None,
-    task: Annotated[str, typer.Option(help="regression, classification, tagging; auto: by the target.")] = "auto",
+    task: Annotated[
+        str, typer.Option(help="A task (`deepwright list tasks`); auto: by the target, or by the columns.")
+    ] = "auto",
     time: Annotated[str, typer.Option(help="For all contenders together: 60s, 5m, 1h, or none.")] = "5m",
     contenders: Annotated[
         Optional[str],  # noqa: UP045
@@ -56,7 +58,9 @@ def fit(
     query: Query = None,
     split: Annotated[
         str,
-        typer.Option(metavar="HOW[:COLUMN]", help="random, stratified, group:COLUMN, time:COLUMN or column:COLUMN."),
+        typer.Option(
+            metavar="HOW[:COLUMN]", help="random, stratified, order, group:COLUMN, time:COLUMN or column:COLUMN."
+        ),
     ] = "auto",
     seed: Annotated[int, typer.Option(help="Of the split and everything random.")] = 0,
     folder: Folder = None,
@@ -76,8 +80,6 @@ def fit(
     """
     from deepwright.api.fitting import fit as fit_data
 
-    if target is None:
-        raise _no_target(data, query)
     wanted = list(overrides or [])
     if query:
         wanted.append(f"data.query={query}")

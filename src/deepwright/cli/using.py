@@ -14,6 +14,7 @@ def add(app: typer.Typer) -> None:
     """Add the verbs to the command line."""
     app.command()(predict)
     app.command()(induce)
+    app.command()(generate)
     for verb in (probe, check, doctor):
         app.command()(verb)
 
@@ -58,6 +59,45 @@ def predict(
         print_json({"run": str(run), "contender": name, "out": str(out), **counts})
     else:
         tell.line(f"{counts['rows']} predictions by {name} in {out}")
+
+
+def generate(
+    run: RunArgument,
+    prompt: Annotated[str, typer.Option(help="What a text begins with.")] = "",
+    count: Annotated[int, typer.Option("--count", "-n", help="How many texts or rows.")] = 1,
+    length: Annotated[int, typer.Option(help="Characters of each text.")] = 300,
+    temperature: Annotated[float, typer.Option(help="0 always takes the likeliest, above 1 evens out.")] = 1.0,
+    top_k: Annotated[Optional[int], typer.Option(help="Draw only among so many of the likeliest.")] = None,  # noqa: UP045
+    seed: Annotated[int, typer.Option(help="Of the draws; the same seed gives the same things.")] = 0,
+    out: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--out", "-o", help="Rows: a .csv, .parquet or .jsonl file. Text: any file."),
+    ] = None,
+    contender: Annotated[Optional[str], typer.Option(help="Another than the winner.")] = None,  # noqa: UP045
+    trust: Trust = [],  # noqa: B006
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """New things like those a run learned from: text as it is written, or rows.
+
+    Examples:
+
+      deepwright generate runs/char-gpt-20261121-153012 --prompt "ROMEO:" --temperature 0.8 --top-k 20
+
+      deepwright generate runs/digits-20261121-153012 -n 100 -o digits.parquet
+    """
+    from deepwright.api.run import load
+    from deepwright.api.telling import teller
+    from deepwright.cli.generating import deliver
+
+    found = load(run, trust=trust)
+    order = {"prompt": prompt, "count": count, "length": length, "temperature": temperature, "top_k": top_k}
+    pieces = found.generate(contender=contender, **order, seed=seed)
+    told = deliver(pieces, out, as_json=json, quiet=quiet)
+    if json:
+        print_json({"run": str(run), "contender": contender or found.winner, **told})
+    elif out is not None:
+        teller(quiet).line(f"Written to {out}")
 
 
 def induce(

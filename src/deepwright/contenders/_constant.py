@@ -12,14 +12,14 @@ from deepwright.contenders._lesson import predictions
 from deepwright.core.contender import Model
 from deepwright.core.errors import RunError
 from deepwright.core.files import boundary, read_json, write_json
-from deepwright.core.task import Task
+from deepwright.core.task import TargetTask
 
 
 @final
 class ConstantModel(Model):
     """`values` (K,) for every row, as `Lesson.y` has them; `text` says it in words."""
 
-    def __init__(self, task: Task, values: np.ndarray, text: str) -> None:
+    def __init__(self, task: TargetTask, values: np.ndarray, text: str) -> None:
         self._task = task
         self._values = values
         self._text = text
@@ -34,7 +34,7 @@ class ConstantModel(Model):
         return self._text
 
     @classmethod
-    def load(cls, folder: Path, task: Task) -> ConstantModel:
+    def load(cls, folder: Path, task: TargetTask) -> ConstantModel:
         """Rebuild what `save` wrote; raises RunError on damage."""
         with boundary(folder / "constant.json"):
             state = read_json(folder / "constant.json")

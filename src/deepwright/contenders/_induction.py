@@ -13,7 +13,7 @@ from deepwright.contenders._lesson import labels, lesson
 from deepwright.contenders._pieces import as_numbers
 from deepwright.core.encoding import Encoding
 from deepwright.core.errors import DataError
-from deepwright.core.task import Task
+from deepwright.core.task import TargetTask
 from deepwright.kinds._shared import texts
 
 _MOST_VALUES = 30
@@ -30,7 +30,7 @@ class _Asked:
     cells: np.ndarray
 
 
-def induce(train: pl.DataFrame, task: Task, encoding: Encoding, *, leaves: int = 8, seed: int = 0) -> str:
+def induce(train: pl.DataFrame, task: TargetTask, encoding: Encoding, *, leaves: int = 8, seed: int = 0) -> str:
     """The text of a rules.yaml with one rule for each of at most `leaves` leaves of a CART (Breiman et al. 1984).
 
     It asks number and category columns. The rules exclude one another; together they cover every row without a missing
@@ -114,7 +114,7 @@ def _conditions(asked: list[_Asked], bounds: dict[int, tuple[float, float]]) -> 
     return conditions or [f"{asked[0].column} is not missing"]
 
 
-def _rule(task: Task, name: str, rows: np.ndarray, conditions: list[str]) -> list[str]:
+def _rule(task: TargetTask, name: str, rows: np.ndarray, conditions: list[str]) -> list[str]:
     answer = rows.mean(axis=0)
     lines = [f"  - name: {name}  # {len(rows)} training rows", "    if:", "      all:"]
     lines += [f"        - {json.dumps(condition, ensure_ascii=False)}" for condition in conditions]
@@ -124,7 +124,7 @@ def _rule(task: Task, name: str, rows: np.ndarray, conditions: list[str]) -> lis
     return lines
 
 
-def _outcome(task: Task, answer: np.ndarray) -> str:
+def _outcome(task: TargetTask, answer: np.ndarray) -> str:
     if task.name == "regression":
         return f"{answer[0]:.6g}"
     names = labels(task)

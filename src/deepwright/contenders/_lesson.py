@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from deepwright.core.errors import DataError
-from deepwright.core.task import Task
+from deepwright.core.task import TargetTask
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +21,7 @@ class Lesson:
     y:     (n, K) float64: regression the value itself (K = 1), classification one-hot, tagging 0 and 1.
     """
 
-    task: Task
+    task: TargetTask
     frame: pl.DataFrame
     y: np.ndarray
 
@@ -38,7 +38,7 @@ class Lesson:
         return Lesson(task=self.task, frame=self.frame[rows], y=self.y[rows])
 
 
-def lesson(task: Task, frame: pl.DataFrame) -> Lesson:
+def lesson(task: TargetTask, frame: pl.DataFrame) -> Lesson:
     """The rows of `frame` whose target is a number, a known class or a list of tags.
 
     Raises DataError when none is left, or when a classification has a single class.
@@ -56,12 +56,12 @@ def lesson(task: Task, frame: pl.DataFrame) -> Lesson:
     return Lesson(task=task, frame=frame if len(kept) == frame.height else frame[kept], y=y[kept])
 
 
-def predictions(task: Task, values: np.ndarray) -> pl.DataFrame:
+def predictions(task: TargetTask, values: np.ndarray) -> pl.DataFrame:
     """Values (B, K), as `Lesson.y` has them, → the task's table of predictions."""
     return task.predictions(values[:, 0] if task.name == "regression" else values)
 
 
-def labels(task: Task) -> list[str]:
+def labels(task: TargetTask) -> list[str]:
     """The names of the K outcomes: classes, tags, or the target itself for regression."""
     if task.name == "regression":
         return [task.target]
@@ -91,7 +91,7 @@ def softened(shares: np.ndarray, rows: np.ndarray | int, task: str) -> np.ndarra
     return (rows * shares + even) / (rows + 1.0)
 
 
-def said(task: Task, values: np.ndarray) -> str:
+def said(task: TargetTask, values: np.ndarray) -> str:
     """One answer (K,) in words: "Gentoo (95%)", "350.5", "sport (80%) and politics (60%)"."""
     names = labels(task)
     if task.name == "regression":
@@ -102,7 +102,7 @@ def said(task: Task, values: np.ndarray) -> str:
     return " and ".join(given) if given else "no tag"
 
 
-def _numbers(task: Task, frame: pl.DataFrame) -> np.ndarray:
+def _numbers(task: TargetTask, frame: pl.DataFrame) -> np.ndarray:
     """(rows, K) float64, NaN where the target is missing or of an unknown class."""
     target = frame.get_column(task.target)
     if task.name == "regression":

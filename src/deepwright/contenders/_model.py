@@ -13,7 +13,7 @@ from deepwright.contenders._lesson import predictions
 from deepwright.core.contender import Model
 from deepwright.core.encoding import Encoding
 from deepwright.core.files import boundary, read_json, write_json
-from deepwright.core.task import Task
+from deepwright.core.task import TargetTask
 
 if TYPE_CHECKING:
     from deepwright.contenders._design import Design, Matrix
@@ -34,7 +34,7 @@ class DesignModel(Model):
     """A design, a scorer, and what they are in words."""
 
     def __init__(
-        self, task: Task, design: Design, scorer: Scorer, text: str, importances: dict[str, float] | None = None
+        self, task: TargetTask, design: Design, scorer: Scorer, text: str, importances: dict[str, float] | None = None
     ) -> None:
         self._task = task
         self._design = design
@@ -58,7 +58,7 @@ class DesignModel(Model):
 
     @classmethod
     def load(
-        cls, folder: Path, task: Task, encoding: Encoding, scorer: Callable[[Path, int, int], Scorer]
+        cls, folder: Path, task: TargetTask, encoding: Encoding, scorer: Callable[[Path, int, int], Scorer]
     ) -> DesignModel:
         """Rebuild what `save` wrote; raises RunError on damage. scorer: (folder, D, K) → what was learnt."""
         from deepwright.contenders._design import Design

@@ -21,7 +21,7 @@ from deepwright.core.errors import NotFoundError, RecipeError, RunError
 from deepwright.core.fields import Signature
 from deepwright.core.files import boundary, inside, read_json, read_tensors, write_json, write_tensors
 from deepwright.core.find import find, names
-from deepwright.core.task import Task
+from deepwright.core.task import TargetTask
 
 if TYPE_CHECKING:
     import polars as pl
@@ -62,7 +62,7 @@ class NetworkModel(Model):
     """A network with what it was trained on and how."""
 
     def __init__(
-        self, net: Network, blueprint: Blueprint, task: Task, encoding: Encoding, deep: dict[str, Any]
+        self, net: Network, blueprint: Blueprint, task: TargetTask, encoding: Encoding, deep: dict[str, Any]
     ) -> None:
         self.net = net.cpu().eval()
         self.blueprint = blueprint
@@ -112,7 +112,7 @@ def outputs(net: nn.Module, columns: Columns, device: torch.device | None = None
     return torch.cat(parts)
 
 
-def load_model(folder: Path, task: Task, encoding: Encoding, trust: Sequence[str]) -> NetworkModel:
+def load_model(folder: Path, task: TargetTask, encoding: Encoding, trust: Sequence[str]) -> NetworkModel:
     """What `NetworkModel.save` wrote. Nothing is imported that the folder names, unless `trust` names it too.
 
     Weights are read and compared with the shapes the network should have before any are allocated.

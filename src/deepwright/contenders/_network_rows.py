@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from deepwright.core.encoding import Encoding
-from deepwright.core.task import Task
+from deepwright.core.task import TargetTask
 from deepwright.streams._mapped import Mapped, write_mapped
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ _SEEN = 100_000
 """Rows that `Network.prepare` looks at, at most."""
 
 
-def encoded(frame: pl.DataFrame, encoding: Encoding, task: Task, place: Path, budget: int) -> Columns:
+def encoded(frame: pl.DataFrame, encoding: Encoding, task: TargetTask, place: Path, budget: int) -> Columns:
     """Inputs, and the target as "target". Larger than `budget` bytes, they go to files below `place`."""
     first = _arrays(frame.head(_CHUNK), encoding, task)
     size = sum(array.nbytes for array in first.values()) / max(1, min(_CHUNK, frame.height)) * frame.height
@@ -79,7 +79,7 @@ def _take(columns: Columns, index: Tensor) -> Batch:
     return {name: column[index] for name, column in columns.items()}
 
 
-def _arrays(frame: pl.DataFrame, encoding: Encoding, task: Task) -> dict[str, np.ndarray]:
+def _arrays(frame: pl.DataFrame, encoding: Encoding, task: TargetTask) -> dict[str, np.ndarray]:
     return _writable({**encoding.tensors(frame), "target": task.encode(frame.get_column(task.target))})
 
 

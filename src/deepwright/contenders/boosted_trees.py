@@ -19,7 +19,7 @@ from deepwright.core.config import Config
 from deepwright.core.contender import Brief, Contender, Model
 from deepwright.core.encoding import Encoding
 from deepwright.core.files import boundary, read_json, read_text, write_json, write_text
-from deepwright.core.task import Task
+from deepwright.core.task import TargetTask
 
 
 @final
@@ -57,7 +57,9 @@ class BoostedTrees(Contender):
         return BoostedTreesModel(brief.task, columns, ensembles, shortened(rows, len(learnt)))
 
     @classmethod
-    def load(cls, folder: Path, task: Task, encoding: Encoding, *, trust: Sequence[str] = ()) -> BoostedTreesModel:
+    def load(
+        cls, folder: Path, task: TargetTask, encoding: Encoding, *, trust: Sequence[str] = ()
+    ) -> BoostedTreesModel:
         return BoostedTreesModel.load(folder, task, encoding)
 
 
@@ -65,7 +67,7 @@ class BoostedTrees(Contender):
 class BoostedTreesModel(Model):
     """LightGBM's trees, kept as its own text."""
 
-    def __init__(self, task: Task, columns: TreeColumns, ensembles: list[Ensemble], note: str) -> None:
+    def __init__(self, task: TargetTask, columns: TreeColumns, ensembles: list[Ensemble], note: str) -> None:
         self._task = task
         self._columns = columns
         self._ensembles = ensembles
@@ -101,7 +103,7 @@ class BoostedTreesModel(Model):
         write_json(folder / "boosted_trees.json", {"ensembles": scales, "note": self._note})
 
     @classmethod
-    def load(cls, folder: Path, task: Task, encoding: Encoding) -> BoostedTreesModel:
+    def load(cls, folder: Path, task: TargetTask, encoding: Encoding) -> BoostedTreesModel:
         """Rebuild what `save` wrote; raises RunError on damage."""
         columns = TreeColumns.of(encoding)
         outcomes = task.outcomes if task.name == "classification" and task.outcomes > 2 else 1

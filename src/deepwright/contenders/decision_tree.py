@@ -20,7 +20,7 @@ from deepwright.core.config import Config
 from deepwright.core.contender import Brief, Contender, Model
 from deepwright.core.encoding import Encoding
 from deepwright.core.files import boundary, read_json, write_json, write_text
-from deepwright.core.task import Task
+from deepwright.core.task import TargetTask
 
 _SIZES = (2, 4, 8, 16, 32, 64, 128)
 """Numbers of leaves that the search climbs, beginning at 8."""
@@ -81,7 +81,9 @@ class DecisionTree(Contender):
         return Trees.of([fitted], [values])
 
     @classmethod
-    def load(cls, folder: Path, task: Task, encoding: Encoding, *, trust: Sequence[str] = ()) -> DecisionTreeModel:
+    def load(
+        cls, folder: Path, task: TargetTask, encoding: Encoding, *, trust: Sequence[str] = ()
+    ) -> DecisionTreeModel:
         design = Design.load(folder, encoding)
         outputs = 1 if task.name == "regression" else task.outcomes
         with boundary(folder / "decision_tree.json"):
@@ -93,7 +95,7 @@ class DecisionTree(Contender):
 class DecisionTreeModel(Model):
     """One tree over the columns of a design."""
 
-    def __init__(self, task: Task, design: Design, tree: Trees, note: str) -> None:
+    def __init__(self, task: TargetTask, design: Design, tree: Trees, note: str) -> None:
         self._task = task
         self._design = design
         self._tree = tree

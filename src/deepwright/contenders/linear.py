@@ -18,7 +18,7 @@ from deepwright.core.config import Config
 from deepwright.core.contender import Brief, Contender, Model
 from deepwright.core.encoding import Encoding
 from deepwright.core.files import boundary, read_json, write_json
-from deepwright.core.task import Task
+from deepwright.core.task import TargetTask
 
 
 @final
@@ -50,7 +50,7 @@ class Linear(Contender):
         return LinearModel(brief.task, design, fitted.weights, fitted.strength, note)
 
     @classmethod
-    def load(cls, folder: Path, task: Task, encoding: Encoding, *, trust: Sequence[str] = ()) -> LinearModel:
+    def load(cls, folder: Path, task: TargetTask, encoding: Encoding, *, trust: Sequence[str] = ()) -> LinearModel:
         return LinearModel.load(folder, task, encoding)
 
 
@@ -58,7 +58,7 @@ class Linear(Contender):
 class LinearModel(Model):
     """Coefficients on the columns of a design."""
 
-    def __init__(self, task: Task, design: Design, weights: Weights, strength: float, note: str) -> None:
+    def __init__(self, task: TargetTask, design: Design, weights: Weights, strength: float, note: str) -> None:
         self._task = task
         self._design = design
         self._weights = weights
@@ -116,7 +116,7 @@ class LinearModel(Model):
         write_json(folder / "coefficients.json", self.coefficients())
 
     @classmethod
-    def load(cls, folder: Path, task: Task, encoding: Encoding) -> LinearModel:
+    def load(cls, folder: Path, task: TargetTask, encoding: Encoding) -> LinearModel:
         """Rebuild what `save` wrote; raises RunError on damage."""
         design = Design.load(folder, encoding)
         outputs = 1 if task.name == "regression" else task.outcomes

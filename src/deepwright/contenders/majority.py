@@ -12,7 +12,7 @@ from deepwright.contenders._constant import ConstantModel
 from deepwright.contenders._lesson import labels, lesson, listed
 from deepwright.core.contender import Brief, Contender
 from deepwright.core.encoding import Encoding
-from deepwright.core.task import Task
+from deepwright.core.task import TargetTask
 
 
 @final
@@ -37,5 +37,5 @@ class Majority(Contender):
         return ConstantModel(brief.task, shares, text)
 
     @classmethod
-    def load(cls, folder: Path, task: Task, encoding: Encoding, *, trust: Sequence[str] = ()) -> ConstantModel:
+    def load(cls, folder: Path, task: TargetTask, encoding: Encoding, *, trust: Sequence[str] = ()) -> ConstantModel:
         return ConstantModel.load(folder, task)

@@ -13,7 +13,7 @@ from deepwright.contenders._constant import ConstantModel
 from deepwright.contenders._lesson import lesson
 from deepwright.core.contender import Brief, Contender
 from deepwright.core.encoding import Encoding
-from deepwright.core.task import Task
+from deepwright.core.task import TargetTask
 
 
 @final
@@ -29,5 +29,5 @@ class Median(Contender):
         return ConstantModel(brief.task, value, f"always {value[0]:.6g}, the median of the training rows")
 
     @classmethod
-    def load(cls, folder: Path, task: Task, encoding: Encoding, *, trust: Sequence[str] = ()) -> ConstantModel:
+    def load(cls, folder: Path, task: TargetTask, encoding: Encoding, *, trust: Sequence[str] = ()) -> ConstantModel:
         return ConstantModel.load(folder, task)

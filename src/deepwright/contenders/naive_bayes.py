@@ -17,7 +17,7 @@ from deepwright.core.encoding import Encoding
 from deepwright.core.errors import RunError
 from deepwright.core.files import read_tensors, write_tensors
 from deepwright.core.kind import Encoder
-from deepwright.core.task import Task
+from deepwright.core.task import TargetTask
 
 if TYPE_CHECKING:
     from deepwright.contenders._design import Matrix
@@ -59,7 +59,7 @@ class NaiveBayes(Contender):
         return NaiveBayesModel(brief.task, brief.encoding, arrays)
 
     @classmethod
-    def load(cls, folder: Path, task: Task, encoding: Encoding, *, trust: Sequence[str] = ()) -> NaiveBayesModel:
+    def load(cls, folder: Path, task: TargetTask, encoding: Encoding, *, trust: Sequence[str] = ()) -> NaiveBayesModel:
         return NaiveBayesModel.load(folder, task, encoding)
 
 
@@ -70,7 +70,7 @@ class NaiveBayesModel(Model):
     C is the number of classes; for K tags it is 2 K: no and yes of each tag.
     """
 
-    def __init__(self, task: Task, encoding: Encoding, arrays: Arrays) -> None:
+    def __init__(self, task: TargetTask, encoding: Encoding, arrays: Arrays) -> None:
         self._task = task
         self._encoding = encoding
         self._arrays = arrays
@@ -109,7 +109,7 @@ class NaiveBayesModel(Model):
         write_tensors(folder / "naive_bayes.safetensors", self._arrays)
 
     @classmethod
-    def load(cls, folder: Path, task: Task, encoding: Encoding) -> NaiveBayesModel:
+    def load(cls, folder: Path, task: TargetTask, encoding: Encoding) -> NaiveBayesModel:
         """Rebuild what `save` wrote; raises RunError on damage."""
         path = folder / "naive_bayes.safetensors"
         arrays = read_tensors(path)

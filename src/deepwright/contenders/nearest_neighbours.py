@@ -21,7 +21,7 @@ from deepwright.core.contender import Brief, Contender
 from deepwright.core.encoding import Encoding
 from deepwright.core.errors import RunError
 from deepwright.core.files import read_tensors, write_tensors
-from deepwright.core.task import Task
+from deepwright.core.task import TargetTask
 
 if TYPE_CHECKING:
     from deepwright.contenders._design import Matrix
@@ -68,7 +68,7 @@ class NearestNeighbours(Contender):
         return DesignModel(brief.task, design, neighbours, f"{text}{shortened(len(rows), len(learnt))}{cut}")
 
     @classmethod
-    def load(cls, folder: Path, task: Task, encoding: Encoding, *, trust: Sequence[str] = ()) -> DesignModel:
+    def load(cls, folder: Path, task: TargetTask, encoding: Encoding, *, trust: Sequence[str] = ()) -> DesignModel:
         def neighbours(folder: Path, width: int, outputs: int) -> Neighbours:
             return Neighbours.load(folder, width, outputs, task.name)
 

@@ -16,15 +16,15 @@ from deepwright.blocks.network import Network
 from deepwright.contenders._network_model import Blueprint, NetworkModel, load_model
 from deepwright.contenders._network_rows import Columns, encoded, head, sample
 from deepwright.contenders._network_start import FrozenBody, carry
-from deepwright.contenders._network_trial import Course, Judge, restored, run_trial
 from deepwright.contenders._settings import settings
+from deepwright.contenders._trial import Course, Judge, restored, run_trial
 from deepwright.core.config import Config, Seconds
 from deepwright.core.contender import Brief, Contender
 from deepwright.core.encoding import Encoding
 from deepwright.core.errors import InternalError, RecipeError, TrainingError
 from deepwright.core.find import find
 from deepwright.core.plan import Plan
-from deepwright.core.task import Task
+from deepwright.core.task import TargetTask
 from deepwright.learners.supervised import Supervised
 from deepwright.streams.rows import Rows
 
@@ -118,7 +118,7 @@ class NetworkContender(Contender):
             course, state = course.next(result), None
 
     @classmethod
-    def load(cls, folder: Path, task: Task, encoding: Encoding, *, trust: Sequence[str] = ()) -> NetworkModel:
+    def load(cls, folder: Path, task: TargetTask, encoding: Encoding, *, trust: Sequence[str] = ()) -> NetworkModel:
         return load_model(folder, task, encoding, trust)
 
     def _build(self, brief: Brief, restart: int, columns: Columns) -> Network:
@@ -219,7 +219,7 @@ def _better(course: Course, net: Network) -> dict[str, Any]:
     return {**ours, "weights": {name: tensor.clone() for name, tensor in net.state_dict().items()}}
 
 
-def _try_out(net: Network, batch: dict[str, torch.Tensor], task: Task) -> None:
+def _try_out(net: Network, batch: dict[str, torch.Tensor], task: TargetTask) -> None:
     """One forward and backward pass on a few rows, so that what does not fit says so before the work begins."""
     rows = len(batch["target"])
     try:

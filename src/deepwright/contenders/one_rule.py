@@ -17,7 +17,7 @@ from deepwright.core.contender import Brief, Contender, Model
 from deepwright.core.encoding import Encoding
 from deepwright.core.errors import RunError
 from deepwright.core.files import boundary, read_json, write_json
-from deepwright.core.task import Task
+from deepwright.core.task import TargetTask
 
 _PRIOR_ROWS = 2.0
 """Rows of the overall shares that are mixed into each piece, so that no class ever gets probability 0."""
@@ -64,7 +64,7 @@ class OneRule(Contender):
         return OneRuleModel(brief.task, best, _values(best, learnt.frame, learnt.y, brief.task), len(learnt))
 
     @classmethod
-    def load(cls, folder: Path, task: Task, encoding: Encoding, *, trust: Sequence[str] = ()) -> OneRuleModel:
+    def load(cls, folder: Path, task: TargetTask, encoding: Encoding, *, trust: Sequence[str] = ()) -> OneRuleModel:
         return OneRuleModel.load(folder, task, encoding)
 
 
@@ -77,7 +77,7 @@ class OneRuleModel(Model):
 
     _FILE: ClassVar[str] = "one_rule.json"
 
-    def __init__(self, task: Task, question: Question | None, values: np.ndarray, rows: int) -> None:
+    def __init__(self, task: TargetTask, question: Question | None, values: np.ndarray, rows: int) -> None:
         self._task = task
         self._question = question
         self._values = values
@@ -118,7 +118,7 @@ class OneRuleModel(Model):
         )
 
     @classmethod
-    def load(cls, folder: Path, task: Task, encoding: Encoding) -> OneRuleModel:
+    def load(cls, folder: Path, task: TargetTask, encoding: Encoding) -> OneRuleModel:
         """Rebuild what `save` wrote; raises RunError on damage."""
         path = folder / cls._FILE
         with boundary(path):
@@ -134,7 +134,7 @@ class OneRuleModel(Model):
         return OneRuleModel(task, question, values, rows)
 
 
-def _values(question: Question | None, frame: pl.DataFrame, y: np.ndarray, task: Task) -> np.ndarray:
+def _values(question: Question | None, frame: pl.DataFrame, y: np.ndarray, task: TargetTask) -> np.ndarray:
     """(P + 1, K) the answer of each piece, the last one for missing cells; (1, K) without a question."""
     overall = y.mean(axis=0)
     if question is None:

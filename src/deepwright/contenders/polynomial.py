@@ -21,7 +21,7 @@ from deepwright.core.contender import Brief, Contender
 from deepwright.core.encoding import Encoding
 from deepwright.core.errors import RunError
 from deepwright.core.files import read_tensors, write_tensors
-from deepwright.core.task import Task
+from deepwright.core.task import TargetTask
 
 if TYPE_CHECKING:
     from deepwright.contenders._design import Matrix
@@ -54,7 +54,7 @@ class Polynomial(Contender):
     options: Options
 
     @classmethod
-    def example(cls, train: pl.DataFrame, task: Task, encoding: Encoding) -> Config:
+    def example(cls, train: pl.DataFrame, task: TargetTask, encoding: Encoding) -> Config:
         return cls.Options(multiplied=6)
 
     def fit(self, train: pl.DataFrame, valid: pl.DataFrame, brief: Brief) -> DesignModel:
@@ -79,7 +79,7 @@ class Polynomial(Contender):
         return DesignModel(brief.task, design, curve, text, by_column(design, own))
 
     @classmethod
-    def load(cls, folder: Path, task: Task, encoding: Encoding, *, trust: Sequence[str] = ()) -> DesignModel:
+    def load(cls, folder: Path, task: TargetTask, encoding: Encoding, *, trust: Sequence[str] = ()) -> DesignModel:
         def products(folder: Path, width: int, outputs: int) -> Products:
             return Products.load(folder, width, outputs, LINKS[task.name])
 

@@ -18,7 +18,7 @@ from deepwright.contenders._trees import Trees, node_values
 from deepwright.core.config import Config
 from deepwright.core.contender import Brief, Contender
 from deepwright.core.encoding import Encoding
-from deepwright.core.task import Task
+from deepwright.core.task import TargetTask
 
 _OUT_OF_BAG = {"regression": "R²", "classification": "accuracy", "tagging": "subset accuracy"}
 _LEAVES = (1, 3, 10)
@@ -53,7 +53,7 @@ class RandomForest(Contender):
     options: Options
 
     @classmethod
-    def example(cls, train: pl.DataFrame, task: Task, encoding: Encoding) -> Config:
+    def example(cls, train: pl.DataFrame, task: TargetTask, encoding: Encoding) -> Config:
         return cls.Options(trees=50, smallest_leaf=2)
 
     def fit(self, train: pl.DataFrame, valid: pl.DataFrame, brief: Brief) -> DesignModel:
@@ -98,7 +98,7 @@ class RandomForest(Contender):
         return forest.fit(x, target[:, 0] if regression else target)
 
     @classmethod
-    def load(cls, folder: Path, task: Task, encoding: Encoding, *, trust: Sequence[str] = ()) -> DesignModel:
+    def load(cls, folder: Path, task: TargetTask, encoding: Encoding, *, trust: Sequence[str] = ()) -> DesignModel:
         return DesignModel.load(folder, task, encoding, Trees.load)
 
 

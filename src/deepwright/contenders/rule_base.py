@@ -20,7 +20,7 @@ from deepwright.core.contender import Brief, Contender, Model
 from deepwright.core.encoding import Encoding
 from deepwright.core.errors import RecipeError, RunError
 from deepwright.core.files import boundary, read_json, read_text, write_json, write_text
-from deepwright.core.task import Task
+from deepwright.core.task import TargetTask
 
 _LEAST = 0.501
 """Least probability of what a rule says, so that the prediction is what it says."""
@@ -87,7 +87,7 @@ class RuleBase(Contender):
         return RuleBaseModel(brief.task, file, text, _measured(file, found, learnt), shares, _coverage(file, found))
 
     @classmethod
-    def example(cls, train: pl.DataFrame, task: Task, encoding: Encoding) -> Config:
+    def example(cls, train: pl.DataFrame, task: TargetTask, encoding: Encoding) -> Config:
         return cls.Options(text=induce(train, task, encoding))
 
     def _source(self) -> tuple[str, str]:
@@ -106,7 +106,7 @@ class RuleBase(Contender):
             raise RecipeError(f"the rules cannot be read: {reason}.", where=self.options.rules) from None
 
     @classmethod
-    def load(cls, folder: Path, task: Task, encoding: Encoding, *, trust: Sequence[str] = ()) -> RuleBaseModel:
+    def load(cls, folder: Path, task: TargetTask, encoding: Encoding, *, trust: Sequence[str] = ()) -> RuleBaseModel:
         return RuleBaseModel.load(folder, task, encoding)
 
 
@@ -116,7 +116,7 @@ class RuleBaseModel(Model):
     for regression their mean."""
 
     def __init__(
-        self, task: Task, file: RuleFile, text: str, confidence: np.ndarray, shares: np.ndarray, coverage: str
+        self, task: TargetTask, file: RuleFile, text: str, confidence: np.ndarray, shares: np.ndarray, coverage: str
     ) -> None:
         self._task = task
         self._file = file
@@ -162,7 +162,7 @@ class RuleBaseModel(Model):
         write_json(folder / "rule_base.json", state)
 
     @classmethod
-    def load(cls, folder: Path, task: Task, encoding: Encoding) -> RuleBaseModel:
+    def load(cls, folder: Path, task: TargetTask, encoding: Encoding) -> RuleBaseModel:
         """Rebuild what `save` wrote; raises RunError on damage."""
         path = folder / "rule_base.json"
         with boundary(path):
@@ -208,7 +208,7 @@ def _measured(file: RuleFile, found: Conclusions, learnt: Lesson) -> np.ndarray:
     return sure
 
 
-def _value(task: Task, then: tuple[str, ...] | None, sure: float, shares: np.ndarray) -> np.ndarray:
+def _value(task: TargetTask, then: tuple[str, ...] | None, sure: float, shares: np.ndarray) -> np.ndarray:
     """(K,) what a conclusion answers; what it leaves of the probability goes to the others by their share."""
     if then is None:
         return shares

@@ -20,7 +20,7 @@ from deepwright.core.contender import Brief, Contender
 from deepwright.core.encoding import Encoding
 from deepwright.core.errors import RunError
 from deepwright.core.files import read_tensors, write_tensors
-from deepwright.core.task import Task
+from deepwright.core.task import TargetTask
 
 if TYPE_CHECKING:
     from deepwright.contenders._design import Matrix
@@ -72,7 +72,7 @@ class Svm(Contender):
         return DesignModel(brief.task, design, machine, f"{text}{shortened(len(rows), len(learnt))}{why}")
 
     @classmethod
-    def load(cls, folder: Path, task: Task, encoding: Encoding, *, trust: Sequence[str] = ()) -> DesignModel:
+    def load(cls, folder: Path, task: TargetTask, encoding: Encoding, *, trust: Sequence[str] = ()) -> DesignModel:
         def machine(folder: Path, width: int, outputs: int) -> Machine:
             return Machine.load(folder, width, outputs, _LINKS[task.name])
 

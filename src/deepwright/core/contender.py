@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import Field
 
 from deepwright.core.config import Config
 
@@ -14,14 +16,13 @@ if TYPE_CHECKING:
     import polars as pl
 
     from deepwright.core.encoding import Encoding
-    from deepwright.core.task import Task
 
 
 @dataclass(frozen=True, kw_only=True)
 class Brief:
     """What a contender is told, beside the rows.
 
-    task:     fitted on the training rows.
+    task:     fitted on the training rows; of one of the tasks that the contender claims.
     encoding: fitted on the training rows; input columns → tensors or matrix.
     metric:   name of the metric that chooses.
     seconds:  its share of the time for fit (None: as long as it takes); a contender stops itself before.
@@ -33,7 +34,7 @@ class Brief:
     memory:   mebibytes that encoded training data may take; more goes to mapped files in `folder`.
     """
 
-    task: Task
+    task: Any
     encoding: Encoding
     metric: str
     seconds: float | None
@@ -43,6 +44,23 @@ class Brief:
     rewind: Callable[[int], None]
     progress: Callable[[float | None, str], None]
     memory: int = 2048
+
+
+class Order(Config):
+    """What is to be generated."""
+
+    count: int = Field(default=1, ge=1)
+    """How many texts or rows."""
+    prompt: str = ""
+    """What a text begins with."""
+    length: int = Field(default=300, ge=1)
+    """Characters of each text, the prompt apart."""
+    temperature: float = Field(default=1.0, ge=0)
+    """Below 1 the likely is likelier still, 0 always takes the likeliest; above 1 evens out."""
+    top_k: int | None = Field(default=None, ge=1)
+    """Draw only among so many of the likeliest; None: among all."""
+    seed: int = Field(default=0, ge=0)
+    """Of the draws."""
 
 
 class Model(ABC):
@@ -68,6 +86,20 @@ class Model(ABC):
         """Why each row got its prediction (which rule fired, on which values), where the model can say; else None."""
         return None
 
+    def exhibits(self, frame: pl.DataFrame) -> dict[str, Any] | None:
+        """What people look at rather than read, JSON-able: samples, a map, an episode move by move; for figures.
+
+        frame: the validation rows. The task's docstring says what its figures look for; None where there is nothing.
+        """
+        return None
+
+    def generate(self, order: Order) -> Iterator[str | pl.DataFrame] | None:
+        """New things like those it learned from, piece by piece: text, or frames of rows; None where it cannot.
+
+        The same order gives the same things.
+        """
+        return None
+
     def history(self) -> dict[str, Any] | None:
         """How a network was trained, the `deep` object of scores.json in docs/run-folder.md; None for others."""
         return None
@@ -89,7 +121,7 @@ class Contender(ABC):
         self.options = options
 
     @classmethod
-    def example(cls, train: pl.DataFrame, task: Task, encoding: Encoding) -> Config:
+    def example(cls, train: pl.DataFrame, task: Any, encoding: Encoding) -> Config:
         """The options that its contract tries it with: the defaults, where they are enough."""
         return cls.Options()
 
@@ -99,7 +131,7 @@ class Contender(ABC):
 
     @classmethod
     @abstractmethod
-    def load(cls, folder: Path, task: Task, encoding: Encoding, *, trust: Sequence[str] = ()) -> Model:
+    def load(cls, folder: Path, task: Any, encoding: Encoding, *, trust: Sequence[str] = ()) -> Model:
         """Rebuild a saved model; executes nothing from the folder; raises RunError on damage.
 
         trust: dotted names of the user's own classes that may be imported; a folder alone can never name one.

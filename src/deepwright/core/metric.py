@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
@@ -18,12 +19,16 @@ class Answers:
     classification: truth (B,) int64 codes into `classes` (-1: a class that training never showed),
                     prediction (B,) int64 codes, probability (B, K) float64 rows summing to 1, or None
     tagging:        truth (B, K) bool, prediction (B, K) bool, probability (B, K) float64 or None
+
+    What other tasks put here their own docstrings say; `more` holds further arrays of the same rows, by name, for
+    metrics of theirs.
     """
 
     truth: np.ndarray
     prediction: np.ndarray
     probability: np.ndarray | None = None
     classes: tuple[str, ...] = ()
+    more: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.truth)
@@ -32,7 +37,11 @@ class Answers:
         """The answers of some rows (with repeats: a bootstrap sample)."""
         probability = None if self.probability is None else self.probability[rows]
         return Answers(
-            truth=self.truth[rows], prediction=self.prediction[rows], probability=probability, classes=self.classes
+            truth=self.truth[rows],
+            prediction=self.prediction[rows],
+            probability=probability,
+            classes=self.classes,
+            more={name: array[rows] for name, array in self.more.items()},
         )
 
 

@@ -12,8 +12,9 @@ from deepwright.core.config import Config, Seconds
 class SplitRecipe(Config):
     """How rows are dealt to train, valid and test."""
 
-    by: Literal["auto", "random", "stratified", "group", "time", "column", "files"] = "auto"
-    """auto: stratified for classes, random else. group and time need `column`; column reads the part from it."""
+    by: Literal["auto", "random", "stratified", "group", "time", "order", "column", "files"] = "auto"
+    """auto: as the task says: stratified for classes, in order for a language model, random else. group and time need
+    `column`; column reads the part from it; order: the first rows train, the last ones test."""
     column: str | None = None
     """The column that groups, orders or names the part."""
     test: float = Field(default=0.2, gt=0, lt=1)
@@ -59,9 +60,10 @@ class TaskRecipe(Config):
     """What is asked."""
 
     name: str = "auto"
-    """regression, classification, tagging, or auto: by the target's kind."""
-    target: str
-    """The column to predict."""
+    """A task's name (`deepwright list tasks`), or auto: by the target's kind, or by the columns without a target."""
+    target: str | None = None
+    """The column to predict; tasks without one (clustering, a language model) leave it out, or hold it back as a
+    label to compare with."""
     metric: str | None = None
     """The primary metric; None: by the data."""
     options: dict[str, Any] = {}
@@ -81,9 +83,10 @@ class Recipe(Config):
     """What is read."""
     task: TaskRecipe
     """What is asked."""
-    contenders: tuple[str | dict[str, Any], ...] = ("rule", "linear", "boosted_trees", "tabm")
+    contenders: tuple[str | dict[str, Any], ...] | None = None
     """Who may answer: a contender's or network's name, "rule", "all", or an object
-    {network: mlp, config: {widths: [16]}, training: {epochs: 100}, as: small} or {boosted_trees: {…}}."""
+    {network: mlp, config: {widths: [16]}, training: {epochs: 100}, as: small} or {boosted_trees: {…}}; without it
+    those that the task names: for a column to predict rule, linear, boosted_trees and tabm."""
     time: Seconds | None = 300.0
     """For all contenders together, saving and report apart: seconds, "60s", "5m"; null: as long as it takes."""
     seed: int = Field(default=0, ge=0)

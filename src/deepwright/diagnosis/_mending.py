@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from deepwright.core.errors import RecipeError, not_found
 from deepwright.core.find import names
-from deepwright.core.recipe import Recipe
+from deepwright.core.task import TargetTask
 
 if TYPE_CHECKING:
     from deepwright.diagnosis._finding import Finding
@@ -60,7 +60,7 @@ def steps(key: str) -> list[str]:
 
 def _change(recipe: Mapping[str, Any], key: str, value: Any) -> dict[str, Any]:
     path = steps(key)
-    entries = list(recipe.get("contenders", Recipe.model_fields["contenders"].default))
+    entries = list(recipe.get("contenders") or TargetTask.entrants)
     if path[0] == "contenders" and len(path) > 1:
         return {**recipe, "contenders": _one(entries, path[1], path[2:], value, key)}
     if path[0] in ("training", "config") and len(path) > 1:

@@ -34,7 +34,7 @@ class TaskPart(_Part):
     """What is asked, and why it is this."""
 
     name: str
-    target: str
+    target: str | None = None
     why: str = ""
     metric: MetricPart
     why_metric: str = ""
@@ -113,7 +113,7 @@ class StatePart(_Part):
 class SchemaPart(_Part):
     """`schema.json`: columns and the fitted task."""
 
-    target: str
+    target: str | None = None
     format: str = ""
     reading: dict[str, Any] = {}
     columns: tuple[Column, ...] = ()

@@ -137,6 +137,12 @@ class Record:
         return self._parquet("mistakes.parquet", ("row", "truth", "prediction"))
 
     @cached_property
+    def exhibits(self) -> dict[str, dict[str, Any]]:
+        """Contender → what it has to show (`exhibits.json`): samples, a map, an episode; those without are left out."""
+        found = {name: self._json(f"contenders/{name}/exhibits.json", dict[str, Any]) for name in self.scores}
+        return {name: shown for name, shown in found.items() if shown is not None}
+
+    @cached_property
     def importance(self) -> Importance | None:
         """`importance.json`: permutation importance of the winner's input columns."""
         return self._json("importance.json", Importance)

@@ -27,6 +27,7 @@ _ROWS = 2000
 def importance(
     model: Model,
     frame: pl.DataFrame,
+    truth: pl.Series,
     columns: Sequence[str],
     task: Task,
     metric: Metric,
@@ -38,7 +39,8 @@ def importance(
 ) -> dict[str, Any]:
     """What `importance.json` holds, the contender's name apart; columns with the largest drop first.
 
-    frame:   held-out rows with the input columns and the target.
+    frame:   held-out rows with the input columns.
+    truth:   (B,) what the task judges predictions of these rows against.
     columns: the input columns to shuffle, one at a time.
     seconds: wall-clock bound, kept within one prediction and one column's bootstrap. Every column is shuffled once
              before any is shuffled twice; columns that were not reached stand in `skipped`.
@@ -48,11 +50,11 @@ def importance(
     count.
     """
     rng = np.random.default_rng(seed)
-    frame = _sample(frame.filter(pl.col(task.target).is_not_null()), rng)
+    rows = _sample(truth, rng)
+    frame, truth = frame[rows], truth.gather(rows)
     deadline = time.perf_counter() + seconds
-    target = frame[task.target]
-    shuffled = _shuffled(model, frame, columns, task, rng, repeats, time.perf_counter() + seconds / 2)
-    base = task.answers(model.predict(frame), target)
+    shuffled = _shuffled(model, frame, truth, columns, task, rng, repeats, time.perf_counter() + seconds / 2)
+    base = task.answers(model.predict(frame), truth)
     draws = rng.integers(0, max(1, len(base)), (_DRAWS, len(base)))
     base_scores = _scores(metric, base, draws)
     skipped = [column for column in columns if not shuffled[column]]
@@ -72,15 +74,16 @@ def importance(
     }
 
 
-def _sample(frame: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
-    if frame.height <= _ROWS:
-        return frame
-    return frame[np.sort(rng.choice(frame.height, _ROWS, replace=False))]
+def _sample(truth: pl.Series, rng: np.random.Generator) -> np.ndarray:
+    """Row numbers, in order, of at most `_ROWS` rows that have a truth."""
+    known = np.flatnonzero(truth.is_not_null().to_numpy())
+    return known if len(known) <= _ROWS else np.sort(rng.choice(known, _ROWS, replace=False))
 
 
 def _shuffled(
     model: Model,
     frame: pl.DataFrame,
+    truth: pl.Series,
     columns: Sequence[str],
     task: Task,
     rng: np.random.Generator,
@@ -95,7 +98,7 @@ def _shuffled(
                 return answers
             order = rng.permutation(frame.height)
             mixed = frame.with_columns(frame[column].gather(order).alias(column))
-            answers[column].append(task.answers(model.predict(mixed), frame[task.target]))
+            answers[column].append(task.answers(model.predict(mixed), truth))
     return answers
 
 

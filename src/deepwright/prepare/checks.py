@@ -35,11 +35,14 @@ class Check:
         return asdict(self)
 
 
+_RANK = {"error": 0, "warn": 1, "info": 2}
+
+
 def check(
     table: Table,
     split: Split,
     kinds: Mapping[str, str],
-    target: str,
+    target: str | None,
     task: str,
     *,
     inputs: Sequence[str] | None = None,
@@ -47,6 +50,7 @@ def check(
     """Everything that is found, the worst first. What gives the target away is looked for in training rows only.
 
     inputs: the columns that models will see (None: all but the target and identifiers).
+    target: None: only repeated rows are looked for.
     task:   name of the task; classes are checked for "classification" only.
     """
     from deepwright.prepare._giveaway import giveaways
@@ -56,6 +60,8 @@ def check(
     seen = (
         [name for name in frame.columns if name != target and kinds[name] != "id"] if inputs is None else list(inputs)
     )
+    if target is None:
+        return sorted(duplicates(frame, split, kinds, seen), key=lambda one: _RANK[one.severity])
     found = [
         *_missing_target(frame.get_column(target)),
         *giveaways(frame[split.train], kinds, seen, target, task),
@@ -65,8 +71,7 @@ def check(
         *(_classes(texts(frame.get_column(target)), split, target) if task == "classification" else ()),
         *_sizes(split, len(seen), task),
     ]
-    rank = {"error": 0, "warn": 1, "info": 2}
-    return sorted(found, key=lambda one: rank[one.severity])
+    return sorted(found, key=lambda one: _RANK[one.severity])
 
 
 def _missing_target(column: pl.Series) -> Iterator[Check]:

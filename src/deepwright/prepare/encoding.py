@@ -37,7 +37,7 @@ class Fitted:
 
 
 def fit_encoding(
-    train: pl.DataFrame, views: Mapping[str, ColumnView], target: str, recipe: DataRecipe, *, seed: int = 0
+    train: pl.DataFrame, views: Mapping[str, ColumnView], target: str | None, recipe: DataRecipe, *, seed: int = 0
 ) -> Fitted:
     """Fit the encoders of the input columns on the training rows.
 
@@ -59,7 +59,9 @@ def fit_encoding(
     return Fitted(encoding=Encoding(encoders), columns=_report(train, views, target, left_out, encoders))
 
 
-def _left_out(train: pl.DataFrame, views: Mapping[str, ColumnView], target: str, recipe: DataRecipe) -> dict[str, str]:
+def _left_out(
+    train: pl.DataFrame, views: Mapping[str, ColumnView], target: str | None, recipe: DataRecipe
+) -> dict[str, str]:
     """Column → why no model sees it."""
     reasons: dict[str, str] = {}
     for column in train.columns:
@@ -104,7 +106,7 @@ def _last_resort(train: pl.DataFrame, views: Mapping[str, ColumnView], left_out:
         return rescued
     listed = "; ".join(f"'{column}': {why}" for column, why in left_out.items()) or "there is no other column"
     raise DataError(
-        f"no input column is left beside the target ({listed}).",
+        f"no input column is left ({listed}).",
         remedy="Name columns to use (data.use), or give one another kind, e.g. --kind COLUMN=category.",
     )
 
@@ -124,7 +126,7 @@ def _fit_all(
 def _report(
     train: pl.DataFrame,
     views: Mapping[str, ColumnView],
-    target: str,
+    target: str | None,
     left_out: Mapping[str, str],
     encoders: tuple[Encoder, ...],
 ) -> list[dict[str, Any]]:

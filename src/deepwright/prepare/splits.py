@@ -23,23 +23,25 @@ _WORDS = {
 """What people call the parts."""
 
 
-def split(table: Table, target: str, recipe: SplitRecipe, *, stratify: bool = False) -> Split:
-    """Deal the rows that have a target to train, valid and test as the recipe says.
+def split(table: Table, target: str | None, recipe: SplitRecipe, *, stratify: bool = False) -> Split:
+    """Deal the rows that have a target (all rows where there is none) to train, valid and test as the recipe says.
 
     stratify: the target is a class; `auto` then keeps its shares equal in all parts.
     Rows without a target go nowhere, and `how` says how many. Raises DataError with a remedy where a part would
     stay empty, RecipeError where the recipe lacks the column it needs, NotFoundError for a column that is not there.
     """
     frame = table.frame
-    if target not in frame.columns:
-        raise not_found("column", target, frame.columns, where=table.origin.source)
-    rows = np.flatnonzero(~is_blank(frame.get_column(target)).to_numpy())
+    rows = np.flatnonzero(_usable(table, target))
     _refuse_too_few(len(rows), frame.height, target, table.origin.source)
     by = ("stratified" if stratify else "random") if recipe.by == "auto" else recipe.by
+    if by == "stratified" and target is None:
+        raise RecipeError("a stratified split needs a target.", where="data.split.by", remedy="Split at random.")
     groups: np.ndarray | None = None
     if by == "random":
         parts, note = _random(rows, recipe), "at random"
-    elif by == "stratified":
+    elif by == "order":
+        parts, note = _in_order(rows, recipe), "in order, the last rows last"
+    elif by == "stratified" and target is not None:
         parts, note = _stratified(rows, frame.get_column(target), recipe, fallback=recipe.by == "auto")
     elif by == "group":
         groups = _group_ids(_column(frame, recipe))
@@ -58,7 +60,7 @@ def split(table: Table, target: str, recipe: SplitRecipe, *, stratify: bool = Fa
 
 
 def split_files(
-    train: Table, target: str, recipe: SplitRecipe, files: Mapping[str, Table], *, stratify: bool = False
+    train: Table, target: str | None, recipe: SplitRecipe, files: Mapping[str, Table], *, stratify: bool = False
 ) -> tuple[Table, Split]:
     """Put given files for "valid" and "test" below the training file, and split accordingly.
 
@@ -71,11 +73,11 @@ def split_files(
             parts[part] = np.arange(start, start + frames[-1].height)
             start += frames[-1].height
     frame = pl.concat(frames, how="vertical_relaxed")
-    has_target = ~is_blank(frame.get_column(target)).to_numpy()
+    has_target = _usable(Table(frame=frame, origin=train.origin), target)
     rows = np.flatnonzero(has_target[: train.frame.height])
     parts = {part: numbers[has_target[numbers]] for part, numbers in parts.items()}
     shares = {part: getattr(recipe, part) for part in PARTS[1:] if part not in parts}
-    if stratify:
+    if stratify and target is not None:
         drawn, _ = deal_stratified(rows, frame.get_column(target), shares, recipe.seed)
     else:
         drawn = deal(rows, sizes_of(len(rows), shares), recipe.seed)
@@ -86,12 +88,21 @@ def split_files(
     return table, _finished({**drawn, **parts}, note, int((~has_target).sum()), recipe.seed, None)
 
 
-def _refuse_too_few(rows: int, height: int, target: str, source: str) -> None:
+def _usable(table: Table, target: str | None) -> np.ndarray:
+    """(B,) bool: whether a row has a target; every row does where there is none."""
+    if target is None:
+        return np.ones(len(table), dtype=bool)
+    if target not in table.columns:
+        raise not_found("column", target, table.columns, where=table.origin.source)
+    return ~is_blank(table.frame.get_column(target)).to_numpy()
+
+
+def _refuse_too_few(rows: int, height: int, target: str | None, source: str) -> None:
     if rows >= 3:
         return
     missing = f" ({height - rows} of {height} rows have no value in '{target}')" if rows < height else ""
     raise DataError(
-        f"expected at least 3 rows with a target to train, choose and test; got {rows}{missing}.",
+        f"expected at least 3 rows{' with a target' if target else ''} to train, choose and test; got {rows}{missing}.",
         where=source,
         remedy="Give more rows, or another target.",
     )
@@ -121,6 +132,13 @@ def _shares(recipe: SplitRecipe) -> dict[str, float]:
 
 def _random(rows: np.ndarray, recipe: SplitRecipe) -> Parts:
     return deal(rows, sizes_of(len(rows), _shares(recipe)), recipe.seed)
+
+
+def _in_order(rows: np.ndarray, recipe: SplitRecipe) -> Parts:
+    """The first rows train, the next ones choose, the last ones test."""
+    sizes = sizes_of(len(rows), _shares(recipe))
+    train, valid = len(rows) - sizes["valid"] - sizes["test"], len(rows) - sizes["test"]
+    return {"train": rows[:train], "valid": rows[train:valid], "test": rows[valid:]}
 
 
 def _stratified(rows: np.ndarray, target: pl.Series, recipe: SplitRecipe, *, fallback: bool) -> tuple[Parts, str]:

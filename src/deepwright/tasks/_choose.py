@@ -1,51 +1,69 @@
-"""Which task a target asks for, and why; said aloud, with how to change it."""
+"""Which task a table asks for, and why; said aloud, with how to change it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import polars as pl
 
-from deepwright.core.errors import DataError, not_found
+from deepwright.core.errors import DataError, RecipeError, not_found
 from deepwright.core.find import find, names
-from deepwright.core.task import Task
+from deepwright.core.task import TargetTask, Task
 
 _FEW = 10
 """Whole numbers with up to so many distinct values, each on five rows or more on average, read as classes."""
 _ROWS_EACH = 5
 
 
-def choose_task(kind: str, target: pl.Series, name: str = "auto") -> tuple[type[Task], str]:
-    """The task for a target column of this kind, and why, with how to choose another.
+def choose_task(
+    frame: pl.DataFrame, kinds: Mapping[str, str], target: str | None, name: str = "auto"
+) -> tuple[type[Task], str]:
+    """The task for a table whose columns are of these kinds, and why, with how to choose another.
 
-    name: "auto", a built-in task, or the user's own "package.module:Class". Raises NotFoundError for an unknown name,
-    DataError where the column cannot be asked so.
+    target: the column to predict, or None. name: "auto", a built-in task, or the user's own "package.module:Class".
+    Raises NotFoundError for an unknown name, DataError or RecipeError where the columns cannot be asked so.
     """
     if name == "auto":
-        return _automatic(kind, target)
+        return _automatic(frame, kinds, target)
     if ":" not in name and name not in names("task"):
         raise not_found("task", name, [*names("task"), "auto"], where="task.name")
     chosen: type[Task] = find("task", name)
-    why = chosen.suits(kind, target)
+    why = chosen.asks(frame, kinds, target)
     if why is None and ":" not in name:
-        raise _refusal(kind, target, name)
+        raise _refusal(frame, kinds, target, chosen)
     return chosen, f"{chosen.name}, as asked" + (f": {why}" if why else "")
 
 
-def _automatic(kind: str, target: pl.Series) -> tuple[type[Task], str]:
-    for name in _order(kind, target):
+def _automatic(frame: pl.DataFrame, kinds: Mapping[str, str], target: str | None) -> tuple[type[Task], str]:
+    for name in _order(frame, kinds, target):
         task: type[Task] = find("task", name)
-        why = task.suits(kind, target)
+        why = task.asks(frame, kinds, target)
         if why is not None:
-            others = [other for other in names("task") if other != name and find("task", other).suits(kind, target)]
+            others = [other for other in _fitting(frame, kinds, target) if other != name]
             change = f"; for {others[0]} say task.name={others[0]}" if others else ""
             return task, f"{name}, for there are {why}{change}"
-    raise _refusal(kind, target, "auto")
+    raise _refusal(frame, kinds, target, None)
 
 
-def _order(kind: str, target: pl.Series) -> list[str]:
+def _order(frame: pl.DataFrame, kinds: Mapping[str, str], target: str | None) -> list[str]:
     """Built-in tasks, the likelier first; a number is asked as a number unless it reads as a class."""
-    if kind == "number" and not _reads_as_classes(target):
+    if target is None:
+        free = {name: find("task", name) for name in names("task")}
+        free = {n: task for n, task in free.items() if not issubclass(task, TargetTask) and task.precedence >= 0}
+        return sorted(free, key=lambda name: -free[name].precedence)
+    if kinds[target] == "number" and not _reads_as_classes(frame.get_column(target)):
         return ["regression"]
     return ["tagging", "classification", "regression"]
+
+
+def _fitting(frame: pl.DataFrame, kinds: Mapping[str, str], target: str | None) -> list[str]:
+    """Tasks that these columns can be asked, of the sort that the user wants: of a target, or of the whole table."""
+    found = []
+    for name in names("task"):
+        task: type[Task] = find("task", name)
+        if issubclass(task, TargetTask) == (target is not None) and task.asks(frame, kinds, target):
+            found.append(name)
+    return found
 
 
 def _reads_as_classes(target: pl.Series) -> bool:
@@ -59,16 +77,33 @@ def _reads_as_classes(target: pl.Series) -> bool:
     return len(distinct) <= _FEW and len(values) >= _ROWS_EACH * len(distinct)
 
 
-def _refusal(kind: str, target: pl.Series, name: str) -> DataError:
-    """Why this column cannot be asked so, and what would do."""
-    column, known = target.name, target.drop_nulls()
-    fitting = [other for other in names("task") if find("task", other).suits(kind, target)]
+def _refusal(
+    frame: pl.DataFrame, kinds: Mapping[str, str], target: str | None, asked: type[Task] | None
+) -> DataError | RecipeError:
+    """Why these columns cannot be asked so, and what would do."""
+    fitting = _fitting(frame, kinds, target)
+    if asked is not None and not issubclass(asked, TargetTask):
+        columns = ", ".join(f"{name} ({kind})" for name, kind in list(kinds.items())[:12])
+        return DataError(
+            f"{asked.name} cannot be asked of these columns: {columns}{' …' if len(kinds) > 12 else ''}.",
+            where="task.name",
+            remedy=f"Use task.name={fitting[0]}." if fitting else "Give a column another kind, or name a target.",
+        )
+    if target is None:
+        shown = ", ".join(frame.columns[:30]) + (" …" if frame.width > 30 else "")
+        return RecipeError(
+            "name the column to predict with --target"
+            + (f", or ask for {' or '.join(fitting)} with --task." if fitting else "."),
+            where="task.target",
+            remedy=f"The columns are: {shown}.",
+        )
+    column = frame.get_column(target)
     use = f"Use task.name={fitting[0]}" if fitting else "Name another target"
     return DataError(
-        _reason(kind, known, name),
-        where=f"column '{column}'",
-        remedy=f"{use}, or say what the column is: --kind {column}=number for regression, --kind {column}=category for "
-        f"classification, --kind {column}=tags for tagging.",
+        _reason(kinds[target], column.drop_nulls(), "auto" if asked is None else asked.name),
+        where=f"column '{target}'",
+        remedy=f"{use}, or say what the column is: --kind {target}=number for regression, --kind {target}=category for "
+        f"classification, --kind {target}=tags for tagging.",
     )
 
 

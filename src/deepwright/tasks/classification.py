@@ -15,7 +15,7 @@ from deepwright.core.config import Config
 from deepwright.core.errors import DataError, RecipeError, not_found
 from deepwright.core.hierarchy import are_paths
 from deepwright.core.metric import Answers
-from deepwright.core.task import Task
+from deepwright.core.task import TargetTask
 from deepwright.tasks._labels import in_order, label_codes, labels_of
 from deepwright.tasks._options import read_options, read_state
 
@@ -56,7 +56,7 @@ class _State(Config):
 
 
 @dataclass(frozen=True)
-class Classification(Task):
+class Classification(TargetTask):
     """Predict a class. A network gives K outputs, one a class, and softmax makes probabilities of them; with two
     classes and loss=binary_cross_entropy it gives one, and the sigmoid does.
 
@@ -196,16 +196,24 @@ class Classification(Task):
         columns |= {f"p({label})": values[:, i] for i, label in enumerate(self.classes)}
         return pl.DataFrame(columns, schema_overrides={"prediction": pl.String})
 
-    def answers(self, predictions: pl.DataFrame, target: pl.Series) -> Answers:
+    def answers(self, predictions: pl.DataFrame, truth: pl.Series) -> Answers:
         columns = [f"p({label})" for label in self.classes]
         complete = all(column in predictions.columns for column in columns)
         return Answers(
-            truth=self.encode(target),
+            truth=self.encode(truth),
             # -2: a prediction outside the classes must never equal a truth outside them.
             prediction=label_codes(predictions["prediction"], self.classes, unknown=-2),
             probability=predictions.select(columns).to_numpy().astype(np.float64) if complete else None,
             classes=self.classes,
         )
+
+    def wrongness(self, answers: Answers) -> np.ndarray:
+        """The probability given to the wrong class; 1 without probabilities."""
+        wrong = answers.truth != answers.prediction
+        if answers.probability is None:
+            return wrong.astype(float)
+        known = np.clip(answers.prediction, 0, None)
+        return wrong * answers.probability[np.arange(len(answers)), known]
 
     @property
     def skewed(self) -> bool:

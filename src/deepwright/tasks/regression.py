@@ -14,7 +14,7 @@ from pydantic import Field
 from deepwright.core.config import Config
 from deepwright.core.errors import DataError, RecipeError
 from deepwright.core.metric import Answers
-from deepwright.core.task import Task
+from deepwright.core.task import TargetTask
 from deepwright.tasks._options import read_options, read_state
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class _State(Config):
 
 
 @dataclass(frozen=True)
-class Regression(Task):
+class Regression(TargetTask):
     """Predict a number. For the loss the target is standardised with the training rows' mean and standard deviation
     (after the transform), so that learning rates and losses mean the same whatever the unit; `predict` inverts it.
     """
@@ -148,8 +148,12 @@ class Regression(Task):
     def predictions(self, values: np.ndarray) -> pl.DataFrame:
         return pl.DataFrame({"prediction": np.asarray(values, dtype=np.float64).reshape(-1)})
 
-    def answers(self, predictions: pl.DataFrame, target: pl.Series) -> Answers:
-        return Answers(truth=_numbers(target), prediction=predictions["prediction"].cast(pl.Float64).to_numpy())
+    def answers(self, predictions: pl.DataFrame, truth: pl.Series) -> Answers:
+        return Answers(truth=_numbers(truth), prediction=predictions["prediction"].cast(pl.Float64).to_numpy())
+
+    def wrongness(self, answers: Answers) -> np.ndarray:
+        """Distance, in the target's unit."""
+        return np.abs(answers.truth - answers.prediction)
 
     @property
     def metrics(self) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from pydantic import Field
 from deepwright.core.config import Config
 from deepwright.core.errors import DataError, RecipeError, not_found
 from deepwright.core.metric import Answers
-from deepwright.core.task import Task
+from deepwright.core.task import TargetTask
 from deepwright.kinds._tags import parse_tags, tag_form
 from deepwright.tasks._options import read_options, read_state
 
@@ -46,7 +46,7 @@ class _State(Config):
 
 
 @dataclass(frozen=True)
-class Tagging(Task):
+class Tagging(TargetTask):
     """Predict tags. A network gives one output a tag; a sigmoid makes its probability, each tag by itself.
 
     Tags that training never showed cannot be predicted; they are left out of the scores.
@@ -185,15 +185,22 @@ class Tagging(Task):
         columns |= {f"p({tag})": values[:, k] for k, tag in enumerate(self.classes)}
         return pl.DataFrame(columns)
 
-    def answers(self, predictions: pl.DataFrame, target: pl.Series) -> Answers:
+    def answers(self, predictions: pl.DataFrame, truth: pl.Series) -> Answers:
         columns = [f"p({tag})" for tag in self.classes]
         complete = all(column in predictions.columns for column in columns)
         return Answers(
-            truth=self.encode(target).astype(bool),
+            truth=self.encode(truth).astype(bool),
             prediction=self._multi_hot(predictions["prediction"]),
             probability=predictions.select(columns).to_numpy().astype(np.float64) if complete else None,
             classes=self.classes,
         )
+
+    def wrongness(self, answers: Answers) -> np.ndarray:
+        """The number of wrong tags, each weighted by the probability on the wrong side."""
+        wrong = answers.truth != answers.prediction
+        if answers.probability is None:
+            return wrong.sum(axis=1).astype(float)
+        return (wrong * np.abs(answers.truth - answers.probability)).sum(axis=1)
 
     @property
     def metrics(self) -> tuple[str, ...]:

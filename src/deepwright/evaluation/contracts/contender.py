@@ -8,23 +8,24 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from unittest import mock
 
 import numpy as np
 import polars as pl
 
-from deepwright.core.contender import Brief, Contender, Model
+from deepwright.core.contender import Contender, Model
 from deepwright.core.encoding import Encoding
-from deepwright.core.find import find
+from deepwright.core.find import find, names
+from deepwright.evaluation.contracts._free_contender import FreeTrial
 from deepwright.evaluation.contracts._promise import promise
+from deepwright.evaluation.contracts._trying import NoUnpickler, assert_close, brief_for, pickled, refuse
 
 if TYPE_CHECKING:
-    from deepwright.core.task import Task
+    from deepwright.core.task import TargetTask
 
 _KINDS = {"size": "number", "weight": "number", "colour": "category", "note": "text", "day": "time"}
 _TARGETS = {"classification": ("label", "accuracy"), "regression": ("price", "rmse"), "tagging": ("tags", "f1_micro")}
-_PICKLES = tuple(bytes([0x80, protocol]) for protocol in range(2, 6))
 
 
 def check_contender(cls: type[Contender], *, seconds: float | None = None) -> Iterator[tuple[str, str | None]]:
@@ -46,6 +47,9 @@ def check_contender(cls: type[Contender], *, seconds: float | None = None) -> It
             ("explains itself in a sentence, importances sum to 1", trial.explained),
         )
         for says, test in promises:
+            yield promise(f"{name}: {says}", test)
+    for name in sorted(cls.tasks & set(names("task")) - set(_TARGETS)):
+        for says, test in FreeTrial(cls, name, seconds).promises():
             yield promise(f"{name}: {says}", test)
 
 
@@ -79,21 +83,6 @@ def example_rows(rows: int = 240, seed: int = 0) -> pl.DataFrame:
     return frame.with_columns(gone)
 
 
-def brief_for(task: Task, encoding: Encoding, metric: str, folder: Path, seconds: float | None = None) -> Brief:
-    """A brief that logs nothing, for trying a contender out."""
-    return Brief(
-        task=task,
-        encoding=encoding,
-        metric=metric,
-        seconds=seconds,
-        seed=0,
-        folder=folder,
-        log=lambda report: None,
-        rewind=lambda step: None,
-        progress=lambda fraction, text: None,
-    )
-
-
 class _Trial:
     """One contender on one task."""
 
@@ -106,8 +95,9 @@ class _Trial:
         self._train, self._valid = rows[:180], rows[180:]
 
     @cached_property
-    def task(self) -> Task:
-        return find("task", self._task_name).fit(self._train.get_column(self._target), {})
+    def task(self) -> TargetTask:
+        cls: type[TargetTask] = find("task", self._task_name)
+        return cls.fit(self._train.get_column(self._target), {})
 
     @cached_property
     def encoding(self) -> Encoding:
@@ -154,7 +144,7 @@ class _Trial:
     def row_by_row(self) -> None:
         rows = self._valid[:12].drop(self._target)
         single = pl.concat([self.model.predict(rows[i : i + 1]) for i in range(rows.height)])
-        _assert_close(self.model.predict(rows), single, 1e-9 if self._cls.family != "deep" else 1e-4)
+        assert_close(self.model.predict(rows), single, 1e-9 if self._cls.family != "deep" else 1e-4)
 
     def strange_rows(self) -> None:
         rows = self._valid[:4].drop(self._target)
@@ -171,9 +161,8 @@ class _Trial:
         with tempfile.TemporaryDirectory() as name, ExitStack() as locked:
             self.model.save(Path(name))
             for file in Path(name).rglob("*"):
-                start = file.read_bytes()[:2] if file.is_file() else b""
-                assert start not in _PICKLES and start != b"PK", f"{file.name} is a pickle or an archive"
-            for way, other in (("load", _refuse), ("loads", _refuse), ("Unpickler", _NoUnpickler)):
+                assert not pickled(file), f"{file.name} is a pickle or an archive"
+            for way, other in (("load", refuse), ("loads", refuse), ("Unpickler", NoUnpickler)):
                 locked.enter_context(mock.patch.object(pickle, way, other))
             again = self._cls.load(Path(name), self.task, self.encoding)
             assert again.predict(self._valid).equals(self.model.predict(self._valid)), "other predictions after loading"
@@ -222,23 +211,3 @@ def _named(cls: type[Contender]) -> None:
     assert cls.__doc__ and cls.Options.__doc__, "expected docstrings on the contender and its options"
     for key, field in cls.Options.model_fields.items():
         assert field.description, f"the option '{key}' says nothing about itself"
-
-
-def _assert_close(one: pl.DataFrame, other: pl.DataFrame, tolerance: float) -> None:
-    for column in one.columns:
-        if one.schema[column].is_numeric():
-            gap = np.abs(one[column].to_numpy() - other[column].to_numpy()) / (1.0 + np.abs(one[column].to_numpy()))
-            assert gap.max(initial=0.0) <= tolerance, f"column '{column}' differs by {gap.max():.2g}"
-        else:
-            assert one[column].equals(other[column]), f"column '{column}' differs"
-
-
-def _refuse(*_: Any, **__: Any) -> None:
-    raise AssertionError("something was unpickled")
-
-
-class _NoUnpickler(pickle.Unpickler):
-    """A class, as libraries subclass it when they are imported."""
-
-    def load(self) -> None:
-        _refuse()

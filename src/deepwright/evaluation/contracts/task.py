@@ -14,7 +14,8 @@ import polars as pl
 from deepwright.core.errors import DataError, RecipeError, RunError
 from deepwright.core.find import find
 from deepwright.core.metric import Answers, Metric
-from deepwright.core.task import Task
+from deepwright.core.task import TargetTask, Task
+from deepwright.evaluation.contracts._free_task import check_free_task
 from deepwright.evaluation.contracts._promise import promise
 
 _STEPS = 120
@@ -23,17 +24,20 @@ _STEPS = 120
 
 def check_task(cls: type[Task]) -> Iterator[tuple[str, str | None]]:
     """Each promise of a task, with what is wrong about it, or None where it is kept; `mylab.tasks:Mine` too."""
+    if not issubclass(cls, TargetTask):
+        yield from check_free_task(cls)
+        return
     yield promise("says its name, figures, rules, and why it suits its example", partial(_says, cls))
     for says, test in _PROMISES.items():
         yield promise(says, partial(_on_example, cls, test))
 
 
-def _on_example(cls: type[Task], test: Callable[[type[Task], Task, pl.Series], None]) -> None:
+def _on_example(cls: type[TargetTask], test: Callable[[type[TargetTask], TargetTask, pl.Series], None]) -> None:
     _, target = cls.example()
     test(cls, cls.fit(target, {}), target)
 
 
-def _says(cls: type[Task]) -> None:
+def _says(cls: type[TargetTask]) -> None:
     assert cls.name.isidentifier(), f"'{cls.name}' is no identifier"
     for what in ("figures", "rules"):
         assert getattr(cls, what) and all(isinstance(name, str) for name in getattr(cls, what)), f"no {what}"
@@ -44,7 +48,7 @@ def _says(cls: type[Task]) -> None:
     assert cls.fit(target, {}).target == target.name, "it does not know the name of its column"
 
 
-def _loss_is_sound(cls: type[Task], task: Task, target: pl.Series) -> None:
+def _loss_is_sound(cls: type[TargetTask], task: TargetTask, target: pl.Series) -> None:
     import torch
 
     encoded = torch.as_tensor(task.encode(target))
@@ -56,7 +60,7 @@ def _loss_is_sound(cls: type[Task], task: Task, target: pl.Series) -> None:
     assert torch.isfinite(gradient).all() and bool((gradient != 0).any(dim=1).all()), "a row gets no gradient"
 
 
-def _members_are_averaged(cls: type[Task], task: Task, target: pl.Series) -> None:
+def _members_are_averaged(cls: type[TargetTask], task: TargetTask, target: pl.Series) -> None:
     import torch
 
     encoded = torch.as_tensor(task.encode(target))
@@ -68,7 +72,7 @@ def _members_are_averaged(cls: type[Task], task: Task, target: pl.Series) -> Non
     assert _close(task.predict(single), task.predict(repeated)), "four equal members predict otherwise than one"
 
 
-def _soft_targets(cls: type[Task], task: Task, target: pl.Series) -> None:
+def _soft_targets(cls: type[TargetTask], task: TargetTask, target: pl.Series) -> None:
     import torch
 
     encoded = torch.as_tensor(task.encode(target))
@@ -82,7 +86,7 @@ def _soft_targets(cls: type[Task], task: Task, target: pl.Series) -> None:
     assert torch.allclose(a, b, rtol=1e-5), f"codes cost {a}, the same as one-hot rows {b}"
 
 
-def _outcomes(cls: type[Task], task: Task, target: pl.Series) -> None:
+def _outcomes(cls: type[TargetTask], task: TargetTask, target: pl.Series) -> None:
     given = np.full((5, task.outcomes), 1.0 / task.outcomes)
     made = task.predictions(given[:, 0] if task.encode(target).ndim == 1 and task.outcomes == 1 else given)
     learnt = task.predict(np.zeros((5, task.outputs)))
@@ -90,7 +94,7 @@ def _outcomes(cls: type[Task], task: Task, target: pl.Series) -> None:
     assert made.schema == learnt.schema, f"values give {made.columns}, a network's outputs {learnt.columns}"
 
 
-def _learnt_outputs_predict_the_truth(cls: type[Task], task: Task, target: pl.Series) -> None:
+def _learnt_outputs_predict_the_truth(cls: type[TargetTask], task: TargetTask, target: pl.Series) -> None:
     best = task.answers(task.predict(_learnt(task, target)), target)
     worst = _shuffled(best)
     for metric in _metrics(task):
@@ -104,7 +108,7 @@ def _learnt_outputs_predict_the_truth(cls: type[Task], task: Task, target: pl.Se
     assert abs(score - perfect) < 0.05 * abs(shuffled - perfect), f"{primary.name} {score}, the truth has {perfect}"
 
 
-def _units(cls: type[Task], task: Task, target: pl.Series) -> None:
+def _units(cls: type[TargetTask], task: TargetTask, target: pl.Series) -> None:
     answers = task.answers(task.predict(_learnt(task, target)), target)
     if answers.truth.dtype == np.float64:
         spread = float(answers.truth.std()) or 1.0
@@ -113,7 +117,7 @@ def _units(cls: type[Task], task: Task, target: pl.Series) -> None:
         assert (answers.prediction == answers.truth).all(), "small loss, and yet a wrong prediction"
 
 
-def _rows_do_not_meet(cls: type[Task], task: Task, target: pl.Series) -> None:
+def _rows_do_not_meet(cls: type[TargetTask], task: TargetTask, target: pl.Series) -> None:
     output = np.random.default_rng(0).normal(size=(len(target), task.outputs))
     whole = task.predict(output)
     single = pl.concat([task.predict(output[i : i + 1]) for i in range(len(target))])
@@ -122,7 +126,7 @@ def _rows_do_not_meet(cls: type[Task], task: Task, target: pl.Series) -> None:
     assert np.array_equal(encoded, task.encode(target)), "a row is encoded otherwise when it stands alone"
 
 
-def _extremes(cls: type[Task], task: Task, target: pl.Series) -> None:
+def _extremes(cls: type[TargetTask], task: TargetTask, target: pl.Series) -> None:
     for value in (0.0, 1e4, -1e4, 3e38):
         output = np.zeros((2, task.outputs))
         output[:, 0] = value
@@ -131,7 +135,7 @@ def _extremes(cls: type[Task], task: Task, target: pl.Series) -> None:
         assert np.isfinite(numbers).all(), f"an output of {value} is predicted as {frame.row(0)}"
 
 
-def _state(cls: type[Task], task: Task, target: pl.Series) -> None:
+def _state(cls: type[TargetTask], task: TargetTask, target: pl.Series) -> None:
     again = cls.load(json.loads(json.dumps(task.state(), allow_nan=False)))
     assert again == task, "load(state()) is another task"
     output = np.random.default_rng(0).normal(size=(len(target), task.outputs))
@@ -139,14 +143,14 @@ def _state(cls: type[Task], task: Task, target: pl.Series) -> None:
     assert np.array_equal(again.encode(target), task.encode(target)), "it encodes otherwise after a round trip"
 
 
-def _damage(cls: type[Task], task: Task, target: pl.Series) -> None:
+def _damage(cls: type[TargetTask], task: TargetTask, target: pl.Series) -> None:
     whole = task.state()
     for key in whole:
         for broken in ({k: v for k, v in whole.items() if k != key}, {**whole, key: object}):
             _refuses(partial(cls.load, broken), RunError, f"a state without a sound '{key}'")
 
 
-def _missing(cls: type[Task], task: Task, target: pl.Series) -> None:
+def _missing(cls: type[TargetTask], task: TargetTask, target: pl.Series) -> None:
     holes = pl.concat([target[:2], pl.Series(target.name, [None], dtype=target.dtype)])
     _refuses(partial(task.encode, holes), DataError, "a missing target")
     with_holes = pl.concat([target, pl.Series(target.name, [None] * 3, dtype=target.dtype)])
@@ -154,11 +158,11 @@ def _missing(cls: type[Task], task: Task, target: pl.Series) -> None:
     _refuses(lambda: cls.fit(with_holes[-3:], {}), DataError, "a target without any value")
 
 
-def _options(cls: type[Task], task: Task, target: pl.Series) -> None:
+def _options(cls: type[TargetTask], task: TargetTask, target: pl.Series) -> None:
     _refuses(lambda: cls.fit(target, {"no_such_option": 1}), RecipeError, "an option that is not there")
 
 
-def _explains(cls: type[Task], task: Task, target: pl.Series) -> None:
+def _explains(cls: type[TargetTask], task: TargetTask, target: pl.Series) -> None:
     metrics = _metrics(task)
     for metric in metrics:
         assert task.name in metric.tasks, f"its metric {metric.name} does not fit {task.name}"
@@ -166,7 +170,7 @@ def _explains(cls: type[Task], task: Task, target: pl.Series) -> None:
     assert metrics[0].title.lower() in task.why_metric.lower(), f"why_metric does not speak of {metrics[0].title}"
 
 
-_PROMISES: dict[str, Callable[[type[Task], Task, pl.Series], None]] = {
+_PROMISES: dict[str, Callable[[type[TargetTask], TargetTask, pl.Series], None]] = {
     "the loss is one finite number, and every row gets a gradient": _loss_is_sound,
     "members are averaged: losses in training, predictions in use": _members_are_averaged,
     "soft and mixed targets are taken": _soft_targets,
@@ -185,7 +189,7 @@ _PROMISES: dict[str, Callable[[type[Task], Task, pl.Series], None]] = {
 }
 
 
-def _learnt(task: Task, target: pl.Series) -> np.ndarray:
+def _learnt(task: TargetTask, target: pl.Series) -> np.ndarray:
     """(B, outputs) free outputs, one row for each target, after descending the task's own loss."""
     import torch
 
@@ -201,7 +205,7 @@ def _learnt(task: Task, target: pl.Series) -> np.ndarray:
     return output.detach().numpy()
 
 
-def _metrics(task: Task) -> list[Metric]:
+def _metrics(task: TargetTask) -> list[Metric]:
     assert task.metrics, "no metric is named"
     return [find("metric", name)() for name in task.metrics]
 

@@ -1,4 +1,4 @@
-"""Trial: one training of a network from its first weights to its best, watched, logged and checkpointed."""
+"""Trial: one training of a learner from its first weights to its best, watched, logged and checkpointed."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Judgement:
 
 
 class Judge:
-    """Scores a network on the validation rows, over all of them at once."""
+    """Scores a network on the validation rows, over all of them at once, by the task's own loss and the metric."""
 
     def __init__(self, brief: Brief, valid: pl.DataFrame, columns: Columns, choose_by: str) -> None:
         self._by_loss = choose_by == "loss"
@@ -78,12 +78,16 @@ class Course:
     """Steps of the trials before this one; the log counts on."""
     best_rank: float | None = None
     best_epoch: float | None = None
+    best_step: int | None = None
     epoch: float = 0.0
     step: int = 0
+    reports: int = 0
     skipped: int = 0
     stopped: str | None = None
     kept: dict[str, Any] | None = field(default=None, repr=False)
     """Of the best trial before this one: its weights under "weights", and what `result` says of it."""
+    shown: list[dict[str, Any]] = field(default_factory=list, repr=False)
+    """What there was to show on the way, JSON-able, each with its `step`."""
 
     def result(self) -> dict[str, Any]:
         """Of this trial."""
@@ -94,6 +98,7 @@ class Course:
             "epochs": whole(self.epoch),
             "steps": self.step,
             "best_epoch": whole(self.best_epoch),
+            "best_step": self.best_step,
             "skipped": self.skipped,
         }
 
@@ -109,21 +114,31 @@ def run_trial(
     net: nn.Module,
     stream: Stream,
     plan: Plan,
-    judge: Judge,
+    judge: Callable[[nn.Module, torch.device], Judgement],
     brief: Brief,
     course: Course,
     restarts: int,
     state: dict[str, Any] | None,
+    show: Callable[[nn.Module], dict[str, Any] | None] = lambda net: None,
 ) -> None:
-    """Train until the plan's end; `learner` holds the best weights then, and `course` what happened."""
+    """Train until the plan's end; `learner` holds the best weights then, and `course` what happened.
+
+    judge: what validation says of `net`. show: what there is to look at, asked for at reports 1, 2, 4, 8, …
+    """
+    epochs = stream.batches_per_epoch is not None
+    title = find("metric", brief.metric).title
     keeper = _Keeper(brief.folder / CHECKPOINTS, plan.checkpoint_every)
     with _interrupted() as wanted:
         for report in train(learner, stream, plan, state=state):
             judgement = judge(net, next(net.parameters()).device)
             report.score = judgement.rank
             _note(course, report, judgement)
-            brief.log(_line(course, report, judgement, restarts))
-            brief.progress((course.restart + report.progress) / restarts, _text(report, judgement, judge.metric))
+            course.reports += 1
+            if _is_power_of_two(course.reports) or report.ended:
+                course.shown += [{"step": report.step, **shown} for shown in [show(net)] if shown is not None]
+            brief.log(_line(course, report, judgement, restarts, epochs))
+            where = f"epoch {report.epoch:g}" if epochs else f"step {report.step:,}"
+            brief.progress((course.restart + report.progress) / restarts, where + _text(report, judgement, title))
             if keeper.due() or wanted():
                 keeper.save(course, report)
             if wanted():
@@ -176,19 +191,22 @@ def _note(course: Course, report: Report, judgement: Judgement) -> None:
     course.epoch, course.step, course.stopped = report.epoch, report.step, report.ended
     course.skipped += report.skipped
     if not math.isnan(judgement.rank) and (course.best_rank is None or judgement.rank > course.best_rank):
-        course.best_rank, course.best_epoch = judgement.rank, report.epoch
+        course.best_rank, course.best_epoch, course.best_step = judgement.rank, report.epoch, report.step
 
 
-def _line(course: Course, report: Report, judgement: Judgement, restarts: int) -> dict[str, Any]:
+def _line(course: Course, report: Report, judgement: Judgement, restarts: int, epochs: bool) -> dict[str, Any]:
+    """One line of the metric log; of several parts each has its own loss, and the first one the column of all."""
     numbers = {
-        "train_loss": report.losses.get("net", math.nan),
+        "train_loss": next(iter(report.losses.values()), math.nan),
         "valid_loss": judgement.loss,
         "valid_score": judgement.score,
-        "lr": report.lr.get("net", math.nan),
+        "lr": next(iter(report.lr.values()), math.nan),
         "gradient_norm": report.gradient_norm,
         "update_ratio": report.update_ratio,
     }
-    line: dict[str, Any] = {"step": course.steps_before + report.step, "epoch": whole(report.epoch)}
+    if len(report.losses) > 1:
+        numbers |= {f"loss_{part}": loss for part, loss in report.losses.items()}
+    line: dict[str, Any] = {"step": course.steps_before + report.step, "epoch": whole(report.epoch) if epochs else None}
     line |= {name: number if math.isfinite(number) else None for name, number in numbers.items()}
     line["skipped"] = report.skipped
     if report.trouble is not None:
@@ -196,11 +214,15 @@ def _line(course: Course, report: Report, judgement: Judgement, restarts: int) -
     return line | ({"restart": course.restart} if restarts > 1 else {})
 
 
-def _text(report: Report, judgement: Judgement, metric: Metric) -> str:
-    return (
-        f"epoch {report.epoch:g}, loss {report.losses.get('net', math.nan):.4g}, "
-        f"{metric.title} {judgement.score:.4g} on validation"
+def _text(report: Report, judgement: Judgement, title: str) -> str:
+    losses = ", ".join(
+        f"loss {loss:.4g}" if len(report.losses) == 1 else f"{part} {loss:.4g}" for part, loss in report.losses.items()
     )
+    return f", {losses}, {title} {judgement.score:.4g} on validation"
+
+
+def _is_power_of_two(number: int) -> bool:
+    return number & (number - 1) == 0
 
 
 @contextlib.contextmanager
