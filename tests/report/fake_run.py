@@ -364,9 +364,9 @@ def _explain(folder: Path, frame: pl.DataFrame, target: str, table: pl.DataFrame
     _json(folder / "importance.json", {"contender": "linear", "metric": "accuracy", "columns": drops})
     rows = table["row"].to_numpy()
     predictions = table.drop("contender", "row", "truth")
-    worst_mistakes(Record(folder).task, predictions, frame[rows.tolist()], rows).write_parquet(
-        folder / "mistakes.parquet"
-    )
+    asked = frame[rows.tolist()]
+    wrong = worst_mistakes(Record(folder).task, predictions, asked[target], asked.drop(target), rows)
+    wrong.write_parquet(folder / "mistakes.parquet")
 
 
 def _json(path: Path, data: object) -> None:

@@ -247,6 +247,11 @@ def test_balanced_tags_weigh_rows_without_against_rows_with() -> None:
 
 
 # -------------------------------------------------------------------- the choice
+def choose(kind: str, column: pl.Series, name: str = "auto") -> tuple[type[Task], str]:
+    """The task for a table of this one column, which is the target."""
+    return choose_task(column.to_frame(), {column.name: kind}, column.name, name)
+
+
 @pytest.mark.parametrize(
     ("kind", "column", "task"),
     [
@@ -262,14 +267,14 @@ def test_balanced_tags_weigh_rows_without_against_rows_with() -> None:
     ],
 )
 def test_the_task_follows_the_column_and_says_why(kind: str, column: pl.Series, task: str) -> None:
-    chosen, why = choose_task(kind, column)
+    chosen, why = choose(kind, column)
     assert chosen.name == task and why.startswith(task) and "'y'" in why
 
 
 def test_the_choice_says_how_to_change_it_and_can_be_changed() -> None:
     column = pl.Series("quality", [3, 4, 5] * 10)
-    assert "task.name=regression" in choose_task("number", column)[1]
-    chosen, why = choose_task("number", column, "regression")
+    assert "task.name=regression" in choose("number", column)[1]
+    chosen, why = choose("number", column, "regression")
     assert chosen is Regression and "as asked" in why
 
 
@@ -286,17 +291,17 @@ def test_the_choice_says_how_to_change_it_and_can_be_changed() -> None:
 )
 def test_a_question_that_does_not_fit_is_a_clear_error(kind: str, column: pl.Series, name: str, words: str) -> None:
     with pytest.raises(DataError, match=words) as caught:
-        choose_task(kind, column, name)
+        choose(kind, column, name)
     assert caught.value.where == "column 'y'" and "--kind y=" in (caught.value.remedy or "")
 
 
 def test_an_unknown_task_offers_the_nearest() -> None:
     with pytest.raises(NotFoundError, match="Did you mean 'classification'"):
-        choose_task("category", pl.Series("y", list("ab")), "clasification")
+        choose("category", pl.Series("y", list("ab")), "clasification")
 
 
 def test_a_task_of_the_users_own() -> None:
-    chosen, why = choose_task("category", pl.Series("y", list("ab") * 3), "deepwright.tasks.tagging:Tagging")
+    chosen, why = choose("category", pl.Series("y", list("ab") * 3), "deepwright.tasks.tagging:Tagging")
     assert chosen is Tagging and why == "tagging, as asked"
 
 

@@ -45,7 +45,7 @@ def fit(
     overrides: Overrides = None,
     target: Target = None,
     task: Annotated[
-        str, typer.Option(help="A task (`deepwright list tasks`); auto: by the target, or by the columns.")
+        str, typer.Option(help="See `deepwright list tasks`; auto: by the target, or the columns.")
     ] = "auto",
     time: Annotated[str, typer.Option(help="For all contenders together: 60s, 5m, 1h, or none.")] = "5m",
     contenders: Annotated[
@@ -59,7 +59,7 @@ def fit(
     split: Annotated[
         str,
         typer.Option(
-            metavar="HOW[:COLUMN]", help="random, stratified, order, group:COLUMN, time:COLUMN or column:COLUMN."
+            metavar="HOW[:COLUMN]", help="random, stratified, order, group:COLUMN, time:COLUMN, column:COLUMN."
         ),
     ] = "auto",
     seed: Annotated[int, typer.Option(help="Of the split and everything random.")] = 0,

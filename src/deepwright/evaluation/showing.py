@@ -58,9 +58,8 @@ def _header(record: Record) -> Text:
     if run.data is not None:
         line.append(f"\n{count(run.data.rows)} rows × {count(run.data.columns)} columns from {clean(run.data.source)}")
     if run.task is not None:
-        line.append(
-            f"\n{run.task.name}{f' of {short(run.task.target, 60)}' if run.task.target else ''}, judged by {run.task.metric.title}"
-        )
+        of = f" of {short(run.task.target, 60)}" if run.task.target else ""
+        line.append(f"\n{run.task.name}{of}, judged by {run.task.metric.title}")
     if record.state != "done":
         line.append(f"\n{clean(banner(record))}", style="bold red" if record.state == "failed" else "bold yellow")
     return line
