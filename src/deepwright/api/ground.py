@@ -192,7 +192,8 @@ def make_ground(recipe: Recipe, source: Any, tell: Teller) -> Ground:
     recipe = _completed(recipe, task_type)
     table, dealt = _deal(table, recipe, stratify=task_type.name == "classification")
     train = table.frame[dealt.train]
-    fitted = fit_encoding(train, views, target, recipe.data, seed=recipe.seed)
+    constants = task_type.keeps_constants
+    fitted = fit_encoding(train, views, target, recipe.data, seed=recipe.seed, keeps_constants=constants)
     task = task_type.ask(train, target, fitted.encoding, recipe.task.options)
     checks = check(table, dealt, kinds, target, task.name, inputs=fitted.encoding.columns)
     _announce(table, dealt, task, why_task, recipe, tell)

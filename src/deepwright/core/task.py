@@ -41,6 +41,8 @@ class Task(ABC):
     """How rows are split where a recipe does not say: as `SplitRecipe.by`, or "column:NAME"."""
     reads_as: ClassVar[Mapping[str, str]] = {}
     """Inferred kind of an input column → the kind this task reads it as: {"text": "characters"}."""
+    keeps_constants: ClassVar[bool] = False
+    """Whether columns with one value only belong to a row all the same: the edge of a picture."""
     precedence: ClassVar[int] = 0
     """Without a target the task that can be asked and has the largest is chosen; below 0 only when asked for."""
     compared: ClassVar[int] = 2_000

@@ -37,11 +37,18 @@ class Fitted:
 
 
 def fit_encoding(
-    train: pl.DataFrame, views: Mapping[str, ColumnView], target: str | None, recipe: DataRecipe, *, seed: int = 0
+    train: pl.DataFrame,
+    views: Mapping[str, ColumnView],
+    target: str | None,
+    recipe: DataRecipe,
+    *,
+    seed: int = 0,
+    keeps_constants: bool = False,
 ) -> Fitted:
     """Fit the encoders of the input columns on the training rows.
 
-    Left out, with the reason: columns the recipe ignores or does not use, identifiers, columns with one value only.
+    Left out, with the reason: columns the recipe ignores or does not use, identifiers, columns with one value only
+    (those stay where `keeps_constants` says so).
     An identifier that was merely guessed comes back as a number where nothing else would be left.
     Raises NotFoundError for columns the recipe names and the table lacks, DataError where no input is left.
     """
@@ -49,7 +56,7 @@ def fit_encoding(
         for column in getattr(recipe, key) or ():
             if column not in train.columns:
                 raise not_found("column", column, train.columns, where=f"data.{key}")
-    left_out = _left_out(train, views, target, recipe)
+    left_out = _left_out(train, views, target, recipe, keeps_constants)
     inputs = [column for column in train.columns if column != target and column not in left_out]
     kinds = {column: views[column].kind for column in inputs}
     if not inputs:
@@ -60,7 +67,11 @@ def fit_encoding(
 
 
 def _left_out(
-    train: pl.DataFrame, views: Mapping[str, ColumnView], target: str | None, recipe: DataRecipe
+    train: pl.DataFrame,
+    views: Mapping[str, ColumnView],
+    target: str | None,
+    recipe: DataRecipe,
+    keeps_constants: bool,
 ) -> dict[str, str]:
     """Column → why no model sees it."""
     reasons: dict[str, str] = {}
@@ -74,7 +85,7 @@ def _left_out(
                 reasons[column] = "the recipe does not use it"
         elif views[column].kind == "id":
             reasons[column] = f"identifier: {views[column].why}"
-        elif (value := _only_value(train.get_column(column))) is not None:
+        elif not keeps_constants and (value := _only_value(train.get_column(column))) is not None:
             reasons[column] = value
     if recipe.use is not None and target in recipe.use:
         raise RecipeError(f"the target '{target}' cannot be an input too.", where="data.use", remedy="Leave it out.")
