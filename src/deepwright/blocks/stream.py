@@ -38,3 +38,8 @@ class Stream(ABC):
     @abstractmethod
     def restore(self, state: dict[str, Any]) -> None:
         """Go to a position that `state` gave; raises UserError when it belongs to other data."""
+
+    def tally(self) -> dict[str, float]:
+        """Finite numbers about the stream's position that are worth a place in every report's line: tokens read,
+        steps taken in an environment. None by default."""
+        return {}

@@ -136,7 +136,7 @@ def run_trial(
             course.reports += 1
             if _is_power_of_two(course.reports) or report.ended:
                 course.shown += [{"step": report.step, **shown} for shown in [show(net)] if shown is not None]
-            brief.log(_line(course, report, judgement, restarts, epochs))
+            brief.log(_line(course, report, judgement, restarts, epochs) | stream.tally())
             where = f"epoch {report.epoch:g}" if epochs else f"step {report.step:,}"
             brief.progress((course.restart + report.progress) / restarts, where + _text(report, judgement, title))
             if keeper.due() or wanted():
