@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from deepwright.core.config import Config
+from deepwright.core.environment import module_asked
 from deepwright.core.errors import RecipeError, RunError, nearest, not_found
 from deepwright.core.files import inside, read_text
 from deepwright.core.recipe import Recipe
@@ -48,7 +49,8 @@ def load_recipe(name_or_path: str, overrides: Iterable[str] = (), *, trust: Sequ
 
 
 def check_trust(content: Mapping[str, Any], trust: Sequence[str], where: str) -> None:
-    """Raises RunError where a recipe tree names code that `trust` does not; data sources are not code."""
+    """Raises RunError where a recipe tree names code that `trust` does not; data sources are code only where they ask
+    for a module to be imported."""
     named = {text for key, value in content.items() if key != "name" for text in _texts(value, key)}
     strange = sorted(text for text in named if _DOTTED.fullmatch(text) and text not in trust)
     if strange:
@@ -60,8 +62,11 @@ def check_trust(content: Mapping[str, Any], trust: Sequence[str], where: str) ->
 
 
 def _texts(value: Any, key: str) -> Iterator[str]:
-    if isinstance(value, str) and key not in ("source", "test_source", "valid_source", "query"):
-        yield value
+    if isinstance(value, str):
+        if key not in ("source", "test_source", "valid_source", "query"):
+            yield value
+        elif module := module_asked(value):
+            yield f"{module}:_"
     elif isinstance(value, Mapping):
         for name, inner in value.items():
             yield str(name)
