@@ -113,7 +113,7 @@ class StatePart(_Part):
 class SchemaPart(_Part):
     """`schema.json`: columns and the fitted task."""
 
-    target: str | None = None
+    target: str | None
     format: str = ""
     reading: dict[str, Any] = {}
     columns: tuple[Column, ...] = ()
