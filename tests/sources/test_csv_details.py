@@ -146,5 +146,5 @@ def test_an_earlier_reading_fixes_the_types(tmp_path: Path) -> None:
 
 def test_text_files_are_one_cell_a_line(tmp_path: Path) -> None:
     lines = ["One line, with a comma.", "Another; with more, and more, and more.", "Third"]
-    table = _open(tmp_path, "\n".join(lines), "t.txt")
-    assert table.frame["column_1"].to_list() == lines
+    table = _open(tmp_path, "\n".join(lines), "t.txt", passage=0)
+    assert table.frame["text"].to_list() == lines

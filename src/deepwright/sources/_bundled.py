@@ -1,4 +1,4 @@
-"""Bundled: the small, freely licensed real tables that ship inside the package."""
+"""Bundled: the small, freely licensed real tables and texts that ship inside the package."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ FOLDER = Path(__file__).resolve().parent.parent / "data"
 
 @functools.cache
 def bundled() -> dict[str, dict[str, Any]]:
-    """Name → title, rows, columns, target, task, licence, source, citation; reads no table and imports no polars."""
+    """Name → title, rows, columns, target, task, licence, source, citation; opens none of them, imports no polars."""
     return {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in sorted(FOLDER.glob("*.json"))}
 
 
 def bundled_path(name: str) -> Path:
-    """Where the table called `name` lies; `name` must be one of `bundled()`."""
-    return FOLDER / f"{name}.csv"
+    """Where the table or text called `name` lies; `name` must be one of `bundled()`."""
+    text = FOLDER / f"{name}.txt"
+    return text if text.exists() else FOLDER / f"{name}.csv"

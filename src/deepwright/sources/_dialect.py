@@ -113,6 +113,17 @@ def detect(head: bytes, complete: bool, suffix: str, said: Mapping[str, Any], wh
     )
 
 
+def is_table(head: bytes, where: str) -> bool:
+    """Whether a text file that may hold prose begins as a table: rows of equally many cells, or a value a line."""
+    if b"\n" not in head and b"\r" not in head:
+        return False
+    text = decode_sample(head, _encoding(head, False, where), False, where)
+    if not text.strip("\r\n\t ;,|"):
+        return False
+    found = _best(text, False, ".txt", {})
+    return len(found.rows) > 1 and (found.width > 1 or found.typed > 0.9)
+
+
 def decode_sample(head: bytes, encoding: str, complete: bool, where: str) -> str:
     """The beginning as text, up to the last whole line; raises DataError where the encoding does not fit."""
     try:

@@ -15,6 +15,7 @@ from deepwright.core.find import find, names
 from deepwright.core.source import Source
 from deepwright.sources._bundled import bundled, bundled_path
 from deepwright.sources._content import format_of, head_of, refuse_other
+from deepwright.sources._dialect import is_table
 
 _BINARY = ("parquet", "arrow", "sqlite", "excel")
 
@@ -43,8 +44,8 @@ def locate(source: Any, query: str | None, reading: Mapping[str, Any] | None) ->
         ) from error
     if not head:
         raise DataError("the file is empty.", where=where, remedy="Give a table with a header and at least one row.")
-    name = _format(path, head, compression, where)
     said = dict(reading or {})
+    name = _format(path, head, compression, said, where)
     if query is not None:
         if name not in ("sqlite", "excel"):
             raise DataError(f"a query needs SQLite or Excel, this is {name}.", where=where, remedy="Leave query out.")
@@ -52,7 +53,7 @@ def locate(source: Any, query: str | None, reading: Mapping[str, Any] | None) ->
     return Place(path=where, source=find("source", name)(), reading=said)
 
 
-def _format(path: Path, head: bytes, compression: str, where: str) -> str:
+def _format(path: Path, head: bytes, compression: str, said: Mapping[str, Any], where: str) -> str:
     name = format_of(head)
     if name:
         if compression and name in ("sqlite", "excel"):
@@ -68,6 +69,8 @@ def _format(path: Path, head: bytes, compression: str, where: str) -> str:
             where=where,
             remedy="Write the file again, or give it the ending of what it holds.",
         )
+    if claimed == "plain_text" and "passage" not in said and ("delimiter" in said or is_table(head, where)):
+        return "csv"
     if claimed == "csv" and suffix not in by_suffix and head.lstrip()[:1] == b"{":
         return "json_lines"
     return claimed

@@ -33,7 +33,7 @@ class Csv(Source):
     """
 
     name: ClassVar[str] = "csv"
-    suffixes: ClassVar[tuple[str, ...]] = (".csv", ".tsv", ".tab", ".txt", ".data")
+    suffixes: ClassVar[tuple[str, ...]] = (".csv", ".tsv", ".tab", ".data")
 
     def read(self, path: str, reading: Mapping[str, Any]) -> Table:
         dialect, settling, got = _settled(path, reading, keep=True)
