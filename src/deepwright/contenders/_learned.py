@@ -115,6 +115,10 @@ class LearnedContender(Contender):
     def about(self, learner: Learner) -> str:
         """Its shape in words: "GPT, 4 layers of 128"."""
 
+    def settle(self, learner: Learner, train: pl.DataFrame, brief: Brief) -> None:
+        """Set buffers that follow from weights and training rows and that no gradient finds, such as centres among
+        codes. Asked for before each judgement, so that the best weights are kept with what belongs to them."""
+
     def show(self, learner: Learner, brief: Brief) -> dict[str, Any] | None:
         """What there is to look at while it learns, JSON-able: a few samples; None where there is nothing."""
         return None
@@ -138,6 +142,7 @@ class LearnedContender(Contender):
 
         def judge(net: nn.Module, device: torch.device) -> Judgement:
             net.eval()
+            self.settle(learner, train, brief)
             now = self.model(net, brief.task, brief.encoding, self.options, {})
             answers = brief.task.answers(now.predict(valid), brief.task.truth(valid, brief.encoding))
             loss, score = self.valid_loss(now, valid), metric.score(answers)
