@@ -116,7 +116,7 @@ class Ground:
             },
             "task": {
                 "name": self.task.name,
-                "target": self.task.target,
+                "target": self.task.target if isinstance(self.task, TargetTask) else None,
                 "why": self.why_task,
                 "metric": {**shown, "meaning": metric.meaning},
                 "why_metric": "said so in the recipe" if self.recipe.task.metric else self.task.why_metric,
@@ -190,12 +190,13 @@ def make_ground(recipe: Recipe, source: Any, tell: Teller) -> Ground:
     views = _read_as(task_type, views, recipe)
     kinds = {column: view.kind for column, view in views.items()}
     recipe = _completed(recipe, task_type)
-    table, dealt = _deal(table, recipe, stratify=task_type.name == "classification")
+    predicted = target if issubclass(task_type, TargetTask) else None  # else a label that is held back
+    table, dealt = _deal(table, recipe, predicted, stratify=task_type.name == "classification")
     train = table.frame[dealt.train]
     constants = task_type.keeps_constants
     fitted = fit_encoding(train, views, target, recipe.data, seed=recipe.seed, keeps_constants=constants)
     task = task_type.ask(train, target, fitted.encoding, recipe.task.options)
-    checks = check(table, dealt, kinds, target, task.name, inputs=fitted.encoding.columns)
+    checks = check(table, dealt, kinds, predicted, task.name, inputs=fitted.encoding.columns)
     _announce(table, dealt, task, why_task, recipe, tell)
     ground = Ground(
         recipe=recipe,
@@ -203,7 +204,7 @@ def make_ground(recipe: Recipe, source: Any, tell: Teller) -> Ground:
         split=dealt,
         task=task,
         encoding=fitted.encoding,
-        columns=fitted.columns,
+        columns=fitted.columns if predicted else _held_back(fitted.columns),
         checks=[found.to_dict() for found in checks if found.id not in recipe.allow],
         why_task=why_task,
     )
@@ -221,6 +222,12 @@ def _read_as(task: type[Task], views: Mapping[str, ColumnView], recipe: Recipe) 
         else view
         for column, view in views.items()
     }
+
+
+def _held_back(columns: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The columns of a task that predicts none: what is named beside the inputs is only compared with."""
+    said = {"describe": "held back, to compare with"}
+    return [column | said if column["role"] == "target" else column for column in columns]
 
 
 def _completed(recipe: Recipe, task: type[Task]) -> Recipe:
@@ -256,11 +263,11 @@ def _fingerprint(frame: pl.DataFrame) -> str:
     return found.hexdigest()
 
 
-def _deal(table: Table, recipe: Recipe, *, stratify: bool) -> tuple[Table, Split]:
+def _deal(table: Table, recipe: Recipe, target: str | None, *, stratify: bool) -> tuple[Table, Split]:
     from deepwright.prepare.splits import split, split_files
     from deepwright.sources import open_table
 
-    plan, target = recipe.data.split, recipe.task.target
+    plan = recipe.data.split
     if plan.by != "files":
         return table, split(table, target, plan, stratify=stratify)
     files = {"valid": plan.valid_source, "test": plan.test_source}
@@ -276,7 +283,7 @@ def _announce(table: Table, dealt: Split, task: Task, why: str, recipe: Recipe, 
     tell.line(f"Deepwright {__version__} · {table.origin.source}: {len(table):,} rows, {len(table.columns)} columns")
     for note in table.origin.notes:
         tell.line(f"  {note}")
-    asked = f"{task.name} of '{task.target}'" if task.target else task.name
+    asked = f"{task.name} of '{task.target}'" if isinstance(task, TargetTask) else task.name
     tell.line(f"Task: {asked} ({why}; another with --task)")
     tell.line(f"Metric: {recipe.task.metric or task.why_metric}")
     tell.line(f"Split: {dealt.how}")
