@@ -58,7 +58,9 @@ def everyone(task: Task) -> list[str]:
 
 def _networks(task: Task) -> list[str]:
     """Networks that need nothing but their name to enter: where the task trains them as rows of a table."""
-    return list(names("network")) if task.trainer == Task.trainer else []
+    if task.trainer != Task.trainer:
+        return []
+    return [name for name in names("network") if not find("network", name).per_position]
 
 
 def _expand(item: str | Mapping[str, Any], task: Task) -> list[dict[str, Any]]:

@@ -38,12 +38,14 @@ class Network(nn.Module):
     takes:       the forms of field it reads; it is offered only where `signature.forms <= takes`.
     published:   parameter counts a reader can check.
     recommended: keys of Plan that its authors (or our measurements) recommend; a recipe's own keys come first.
+    per_position: whether it answers at every position of a sequence, (B, T, outputs), and not once for a row.
     """
 
     paper: ClassVar[str]
     takes: ClassVar[frozenset[str]]
     published: ClassVar[tuple[Published, ...]] = ()
     recommended: ClassVar[Mapping[str, Any]] = {}
+    per_position: ClassVar[bool] = False
 
     Config: ClassVar[type[core.Config]]
 
@@ -70,3 +72,33 @@ class Network(nn.Module):
     def about(self) -> str:
         """Its shape in words, for people: "TabM, 2 blocks of 256, 16 members"."""
         return type(self).__name__
+
+
+Memory = tuple[Tensor, ...]
+"""What a causal network keeps of the positions it has read, so that it need not read them again; () before any."""
+
+
+class CausalNetwork(Network):
+    """A network that reads one field of tokens and answers at every position, from that one and those before it.
+
+    Outputs at position t never depend on tokens after t: padding at the end changes nothing before it.
+    """
+
+    takes = frozenset({"tokens"})
+    per_position = True
+
+    @abstractmethod
+    def forward(self, batch: Batch) -> Tensor:
+        """batch["tokens:NAME"] (B, T) → (B, T, outputs); raises RecipeError where T exceeds `context`."""
+
+    @property
+    @abstractmethod
+    def context(self) -> int | None:
+        """The most positions it reads; None: any number."""
+
+    @abstractmethod
+    def go_on(self, tokens: Tensor, memory: Memory) -> tuple[Tensor, Memory]:
+        """(B, S) tokens that follow those in `memory` → their (B, S, outputs), and the memory of all of them.
+
+        The outputs are those of `forward` on all tokens at once, up to rounding.
+        """

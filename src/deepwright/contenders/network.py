@@ -87,6 +87,12 @@ class NetworkContender(Contender):
         self.chosen = options
         self.start = start
         self.cls: type[Network] = find("network", options.network)
+        if self.cls.per_position:
+            raise RecipeError(
+                f"{options.network} answers at every position of a text, this task wants one answer for a row.",
+                where="network",
+                remedy="Ask for language_modelling, or name another network: mlp, tabm, …",
+            )
         settings(self.cls.Config, options.config, "config")
         self.plan = _plan(self.cls, options.training)
 

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
     from deepwright.blocks.network import Network
 
-_ROWS, _OUTPUTS = 8, 3
+_ROWS, _OUTPUTS, _POSITIONS, _TOKENS = 8, 3, 7, 50
 _EXAMPLES = {
     "number": tuple(Field(form="number", name=f"n{i}") for i in range(8)),
     "category": (Field(form="category", name="few", size=5), Field(form="category", name="many", size=300)),
-    "tokens": (Field(form="tokens", name="text", size=50),),
+    "tokens": (Field(form="tokens", name="text", size=_TOKENS),),
 }
 """Form → fields of it in the table that networks are tried on."""
 
@@ -31,7 +31,7 @@ def check_network(cls: type[Network]) -> Iterator[tuple[str, str | None]]:
     """Each promise of a network with its default settings, with what is wrong about it, or None."""
     yield promise("says its paper, what it takes, and what each setting means", partial(_says, cls))
     yield promise("builds alike from the same seed, and without memory", partial(_builds, cls))
-    yield promise("gives outputs (B, K), or (B, M, K) for members", partial(_shapes, cls))
+    yield promise("gives outputs (B, K), (B, M, K) for members, (B, T, K) for positions", partial(_shapes, cls))
     yield promise("has a head that alone depends on the number of outputs", partial(_head, cls))
     yield promise("every parameter gets a gradient", partial(_gradients, cls))
     yield promise("rows do not depend on each other when nothing is learned", partial(_rows, cls))
@@ -59,21 +59,25 @@ def _builds(cls: type[Network]) -> None:
     random = any(p.unique().numel() > 1 for p in first.parameters())
     assert not random or not _equal(first.state_dict(), other.state_dict()), "another seed gave the same weights"
     with torch.device("meta"):
-        empty = cls(cls.Config(), _signature(cls), _OUTPUTS)
+        empty = cls(cls.Config(), _signature(cls), _outputs(cls))
     assert all(tensor.is_meta for tensor in empty.state_dict().values()), "it takes memory on the meta device"
 
 
 def _shapes(cls: type[Network]) -> None:
     for rows in (1, _ROWS):
         given = tuple(_net(cls).eval()(_batch(cls, rows)).shape)
-        assert len(given) in (2, 3) and (given[0], given[-1]) == (rows, _OUTPUTS), (
-            f"{rows} rows and {_OUTPUTS} outputs gave the shape {given}"
+        outputs = _outputs(cls)
+        assert len(given) in (2, 3) and (given[0], given[-1]) == (rows, outputs), (
+            f"{rows} rows and {outputs} outputs gave the shape {given}"
+        )
+        assert not cls.per_position or given == (rows, _POSITIONS, outputs), (
+            f"{rows} rows of {_POSITIONS} positions and {outputs} outputs gave the shape {given}"
         )
     _net(cls).train()(_batch(cls, 1))  # the last batch of an epoch may be a single row
 
 
 def _head(cls: type[Network]) -> None:
-    net = _net(cls)
+    net = cls(cls.Config(), _signature(cls), _OUTPUTS)
     head = {id(parameter) for parameter in net.head.parameters()}
     named = dict(net.named_parameters())
     assert head and head <= {id(parameter) for parameter in named.values()}, "the head is no part of the network"
@@ -152,12 +156,17 @@ def _signature(cls: type[Network]) -> Signature:
     return Signature(tuple(field for form in sorted(cls.takes) for field in _EXAMPLES.get(form, ())))
 
 
+def _outputs(cls: type[Network]) -> int:
+    """As many as there are tokens where the network says what follows each of them."""
+    return _TOKENS if cls.per_position else _OUTPUTS
+
+
 def _net(cls: type[Network], seed: int = 0) -> Network:
     import torch
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return cls(cls.Config(), _signature(cls), _OUTPUTS)
+        return cls(cls.Config(), _signature(cls), _outputs(cls))
 
 
 def _batch(cls: type[Network], rows: int) -> dict[str, Tensor]:
@@ -173,7 +182,7 @@ def _batch(cls: type[Network], rows: int) -> dict[str, Tensor]:
         codes = [torch.randint(0, size, (rows,), generator=generator) for size in signature.categories]
         batch["category"] = torch.stack(codes, dim=1)  # (B, C)
     for text in signature.of("tokens"):
-        batch[f"tokens:{text.name}"] = torch.randint(0, text.size, (rows, 7), generator=generator)  # (B, T)
+        batch[f"tokens:{text.name}"] = torch.randint(0, text.size, (rows, _POSITIONS), generator=generator)  # (B, T)
     return batch
 
 
@@ -184,7 +193,7 @@ def _labels(rows: int) -> Tensor:
 
 
 def _loss(given: Tensor, labels: Tensor) -> Tensor:
-    """() mean cross-entropy, of each member by itself."""
+    """() mean cross-entropy, of each member (or position) by itself."""
     from torch.nn import functional
 
     members = given if given.ndim == 3 else given.unsqueeze(1)  # (B, M, K)
