@@ -62,6 +62,8 @@ class Plan(Config):
     """Share of the training during which the rate rises from 0."""
     gamma: float = Field(default=0.1, gt=0, le=1)
     """Schedules step, exponential and plateau: factor on the rate at each drop (exponential: over the whole run)."""
+    floor: float = Field(default=0.0, ge=0, le=1)
+    """Schedules cosine and linear: share of the rate that they end at."""
     every: int = Field(default=30, ge=1)
     """Schedule step: epochs between drops. Schedule plateau: reports without improvement before a drop."""
 

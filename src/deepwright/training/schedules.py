@@ -42,13 +42,13 @@ def exponential(plan: Plan, at: At) -> float:
 
 
 def linear(plan: Plan, at: At) -> float:
-    """Evenly to 0."""
-    return 1.0 - at.progress
+    """Evenly to `floor`."""
+    return plan.floor + (1.0 - plan.floor) * (1.0 - at.progress)
 
 
 def cosine(plan: Plan, at: At) -> float:
-    """Half a cosine to 0 (Loshchilov & Hutter 2017)."""
-    return 0.5 * (1.0 + math.cos(math.pi * at.progress))
+    """Half a cosine to `floor` (Loshchilov & Hutter 2017)."""
+    return plan.floor + (1.0 - plan.floor) * 0.5 * (1.0 + math.cos(math.pi * at.progress))
 
 
 _RISE, _START, _END = 0.3, 1 / 25, 1 / 250_000
