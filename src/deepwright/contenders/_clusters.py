@@ -19,7 +19,7 @@ from deepwright.core.contender import Brief, Model
 from deepwright.core.encoding import Encoding
 from deepwright.core.errors import RunError
 from deepwright.core.files import boundary, inside, read_json, read_tensors, write_json, write_tensors
-from deepwright.metrics._clusters import silhouettes
+from deepwright.metrics._clusters import distances, silhouettes_among
 from deepwright.tasks.clustering import MOST, Clustering, predictions
 
 _JUDGED = 2_000
@@ -115,8 +115,9 @@ def best_count(points: np.ndarray, task: Clustering, grouped: Callable[[int], np
     if task.clusters is not None:
         return min(task.clusters, most)
     some = np.linspace(0, len(points) - 1, min(len(points), _JUDGED)).astype(np.int64)
+    apart = distances(points[some])
     counts = range(2, min(MOST, most) + 1)
-    scores = {k: float(silhouettes(points[some], grouped(k)[some]).mean()) for k in counts}
+    scores = {k: float(silhouettes_among(apart, grouped(k)[some]).mean()) for k in counts}
     return max(scores, key=lambda k: (round(scores[k], 9), -k), default=1)
 
 

@@ -80,7 +80,7 @@ class Profile:
         shown = {name: array.tolist() for name, array in self.arrays().items()}
         return {"names": list(self.names), **shown}
 
-    def _some(self, most: int = 6) -> Sequence[tuple[int, int]]:
+    def _some(self, most: int = 4) -> Sequence[tuple[int, int]]:
         return list(enumerate(self.sizes.tolist()))[:most]
 
     def _of(self, cluster: int) -> str:

@@ -31,7 +31,7 @@ _SHOWN = 500
 """Rows of the latent map."""
 _SETTLING = 20_000
 """Training rows whose codes make the centres."""
-_STARTS = 4
+_STARTS = 2
 
 
 @final
@@ -83,14 +83,7 @@ class Autoencoder(LearnedContender):
     name = "autoencoder"
     tasks = frozenset({"clustering"})
     paper = "Hinton and Salakhutdinov, 2006, Reducing the dimensionality of data with neural networks"
-    recommended = {
-        "optimizer": "adamw",
-        "lr": 2e-3,
-        "batch": 128,
-        "epochs": 100,
-        "schedule": "cosine",
-        "report_every": 200,
-    }
+    recommended = {"optimizer": "adamw", "lr": 2e-3, "batch": 128, "epochs": 100, "schedule": "cosine"}
     model = AutoencoderModel
 
     class Options(LearnedContender.Options):

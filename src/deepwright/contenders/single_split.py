@@ -20,7 +20,7 @@ from deepwright.core.contender import Brief, Contender, Model
 from deepwright.core.encoding import Encoding
 from deepwright.core.errors import RunError
 from deepwright.core.files import boundary, inside, read_json, read_tensors, write_json, write_tensors
-from deepwright.metrics._clusters import silhouettes
+from deepwright.metrics._clusters import distances, silhouettes_among
 from deepwright.tasks.clustering import MOST, Clustering, predictions
 
 _JUDGED = 1_000
@@ -143,6 +143,7 @@ def _best(train: pl.DataFrame, points: np.ndarray, brief: Brief, smallest: float
     lesson = Lesson(task=brief.task, frame=train, y=points)
     cost, least = segments_cost(brief.task.name), max(1, int(smallest * len(points)))
     some = np.linspace(0, len(points) - 1, min(len(points), _JUDGED)).astype(np.int64)
+    apart = distances(points[some])
     best, score = Cut(question=None, clusters=(0,)), 0.0
     for encoder in brief.encoding.encoders:
         tried: set[Question] = set()
@@ -152,7 +153,7 @@ def _best(train: pl.DataFrame, points: np.ndarray, brief: Brief, smallest: float
                 continue
             tried.add(found[0])
             cut = _named(found[0], train)
-            own = float(silhouettes(points[some], cut.codes(train)[some]).mean())
+            own = float(silhouettes_among(apart, cut.codes(train)[some]).mean())
             if own > score + 1e-9:
                 best, score = cut, own
     return best

@@ -13,8 +13,6 @@ CLUSTERING = frozenset({"clustering"})
 REFERENCES = 4_000
 """Points that each point's distances are taken to; of more, so many evenly spaced ones stand for all."""
 
-_CHUNK = 1_000
-
 
 def silhouettes(points: np.ndarray, codes: np.ndarray) -> np.ndarray:
     """Points (B, D) and their clusters (B,) → (B,) silhouette coefficients, -1 to 1 (Rousseeuw 1987).
@@ -23,30 +21,31 @@ def silhouettes(points: np.ndarray, codes: np.ndarray) -> np.ndarray:
     cluster; 0 for a point alone in its cluster. Exact up to 4,000 points, else against 4,000 of them. Where a single
     cluster holds all points nothing is set apart, and every coefficient is 0.
     """
+    return silhouettes_among(distances(points), codes)
+
+
+def silhouettes_among(apart: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """The same from `distances` (B, M), for whoever judges many groupings of the same points."""
     names, codes = np.unique(codes, return_inverse=True)
     if len(names) < 2:
-        return np.zeros(len(points))
-    chosen = _references(len(points))
-    theirs = np.eye(len(names))[codes[chosen]]  # (M, K)
-    others = theirs.sum(axis=0)[None, :] - np.eye(len(names))[codes] * np.isin(np.arange(len(points)), chosen)[:, None]
-    sums = distance_sums(points, chosen, theirs)  # (B, K)
-    means = ratio(sums, others, empty=np.inf)  # (B, K) the distance to oneself is 0 and not counted
+        return np.zeros(len(codes))
+    chosen = _references(len(codes))
+    member = np.eye(len(names))[codes]  # (B, K)
+    others = member[chosen].sum(axis=0) - member * np.isin(np.arange(len(codes)), chosen)[:, None]
+    means = ratio(apart @ member[chosen], others, empty=np.inf)  # (B, K) the distance to oneself adds nothing
     own = codes[:, None] == np.arange(len(names))
-    within = means[own]  # (B,)
-    nearest = np.where(own, np.inf, means).min(axis=1)  # (B,)
+    within, nearest = means[own], np.where(own, np.inf, means).min(axis=1)  # (B,)
     known = np.isfinite(within) & np.isfinite(nearest)
-    gap = np.where(known, nearest, 0.0) - np.where(known, within, 0.0)
-    return ratio(gap, np.maximum(np.where(known, nearest, 0.0), np.where(known, within, 0.0)), empty=0.0)
+    within, nearest = np.where(known, within, 0.0), np.where(known, nearest, 0.0)
+    return ratio(nearest - within, np.maximum(nearest, within), empty=0.0)
 
 
-def distance_sums(points: np.ndarray, chosen: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """(B, K) for each point the sum of its distances to the chosen points, by their weights (M, K)."""
+def distances(points: np.ndarray) -> np.ndarray:
+    """(B, D) → (B, M) from each point to those that stand for all: every one of up to 4,000."""
     from scipy.spatial.distance import cdist
 
     points = np.asarray(points, dtype=np.float64)
-    goals = points[chosen]
-    parts = [cdist(points[i : i + _CHUNK], goals) @ weights for i in range(0, len(points), _CHUNK)]
-    return np.concatenate(parts) if parts else np.zeros((0, weights.shape[1]))
+    return cdist(points, points[_references(len(points))])
 
 
 def rand_index(one: np.ndarray, other: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -62,6 +62,7 @@ class Clustering(Task):
     figures: ClassVar[tuple[str, ...]] = (
         "cluster_map",
         "cluster_profiles",
+        "cluster_pictures",
         "cluster_sizes",
         "silhouettes",
         "dendrogram",
