@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from deepwright.core.metric import Answers
+from deepwright.core.task import TargetTask
 from deepwright.evaluation import style
 from deepwright.evaluation.figure import Figure
 from deepwright.evaluation.figures._curves import winner_answers
@@ -30,7 +31,7 @@ class Confusion(Figure):
     )
 
     def suits(self, record: Record) -> bool:
-        answers = winner_answers(record)
+        answers = winner_answers(record) if isinstance(record.task, TargetTask) else None
         return answers is not None and len(answers.classes) >= 2 and answers.truth.ndim == 1
 
     def height(self, record: Record) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from deepwright.core.task import TargetTask
 from deepwright.evaluation import style
 from deepwright.evaluation.figure import Figure
 from deepwright.evaluation.figures._bars import draw_facts, said
@@ -40,6 +41,6 @@ class TargetDistribution(Figure):
 
 
 def _target(record: Record) -> Facts | None:
-    name = record.schema.target if record.schema else ""
+    name = record.schema.target if record.schema and isinstance(record.task, TargetTask) else None
     found = next((facts for facts in record.facts.columns if facts.name == name), None)
     return found if found is not None and (found.histogram or found.top) else None
