@@ -59,6 +59,9 @@ class Metric(ABC):
     needs_probability: ClassVar[bool] = False
     bounds: ClassVar[tuple[float, float]] = (float("-inf"), float("inf"))
     """Lowest and highest value it can take."""
+    resampling_shifts: ClassVar[bool] = False
+    """Whether rows drawn with repeats score differently on average for no reason but the repeats, as a distance between
+    two sets does: it takes them for a set of less variety. Intervals then lose that shift."""
 
     @abstractmethod
     def score(self, answers: Answers) -> float:

@@ -6,7 +6,10 @@ scored again. Where rows belong to groups, groups are drawn. Three refinements k
   Bootstrap, section 5.1);
 - shares of right answers use Wilson's interval, and differences of two of them Bonett and Price's (2012), because
   resampling knows no mistake it has not seen: ten right answers in ten would give 100 % to 100 %;
-- any other score at its bound, where all resamples agree, is opened by the rule of three.
+- any other score at its bound, where all resamples agree, is opened by the rule of three;
+- resamples of a metric that repeats alone make larger or smaller (`Metric.resampling_shifts`: a distance between two
+  sets of rows) are moved by their mean distance from the score, so that only their spread is used. The interval is then
+  about the score of as many rows as these; how much fewer rows than all there are add to it is not in it.
 
 Below ten rows (or groups) nothing but Wilson's interval is given: (NaN, NaN) says unknown.
 """
@@ -76,6 +79,7 @@ def interval(
     else:
         score = _scorer(metric, answers)
         scores = _all(score(weights) for weights in units.weights(_affordable(_cost(metric, answers)), seed))
+        scores = _unshifted(metric, scores, metric.score(answers))
     low, high = _percentiles(scores, units.count)
     if low == high:
         low, high = _opened(metric, answers, low, units.count)
@@ -113,7 +117,7 @@ def compare_paired(
         score_a, score_b = _scorer(metric, a), _scorer(metric, b)
         resamples = _affordable(_cost(metric, a) + _cost(metric, b))
         drawn = (sign * (score_a(weights) - score_b(weights)) for weights in units.weights(resamples, seed))
-        scores = _all(drawn)
+        scores = _unshifted(metric, _all(drawn), value)
     low, high = _percentiles(scores, units.count)
     known = scores[np.isfinite(scores)]
     error = float(known.std(ddof=1)) if len(known) > 1 else float("nan")
@@ -164,6 +168,12 @@ def _means(terms: np.ndarray, units: _Units, seed: int) -> np.ndarray:
 def _all(chunks: Iterator[np.ndarray]) -> np.ndarray:
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.concatenate(list(chunks))
+
+
+def _unshifted(metric: Metric, scores: np.ndarray, score: float) -> np.ndarray:
+    """Resampled scores with their mean moved to the score, for metrics that repeats shift."""
+    known = scores[np.isfinite(scores)]
+    return scores - (known.mean() - score) if metric.resampling_shifts and len(known) else scores
 
 
 def _scorer(metric: Metric, answers: Answers) -> Scores:
