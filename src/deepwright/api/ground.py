@@ -186,7 +186,9 @@ def make_ground(recipe: Recipe, source: Any, tell: Teller) -> Ground:
         raise not_found("column", target, table.columns, where=f"{table.origin.source}, target")
     views = infer_kinds(table.frame, recipe.data.kinds)
     kinds = {column: view.kind for column, view in views.items()}
-    task_type, why_task = choose_task(table.frame, kinds, target, recipe.task.name)
+    used = [column for column in table.columns if column == target or _is_used(column, recipe)]
+    asked_of = {column: kinds[column] for column in used}
+    task_type, why_task = choose_task(table.frame.select(used), asked_of, target, recipe.task.name)
     views = _read_as(task_type, views, recipe)
     kinds = {column: view.kind for column, view in views.items()}
     recipe = _completed(recipe, task_type)
@@ -212,6 +214,11 @@ def make_ground(recipe: Recipe, source: Any, tell: Teller) -> Ground:
         tell.line(f"  {found['severity']}: {found['message'].rstrip('.')}. {found['remedy'] or ''}")
     _ = ground.metric  # a metric that does not fit says so before anyone learns
     return ground
+
+
+def _is_used(column: str, recipe: Recipe) -> bool:
+    """Whether the recipe leaves the column in; what it leaves out asks for no task."""
+    return column not in recipe.data.ignore and (recipe.data.use is None or column in recipe.data.use)
 
 
 def _read_as(task: type[Task], views: Mapping[str, ColumnView], recipe: Recipe) -> dict[str, ColumnView]:

@@ -192,7 +192,7 @@ class LearnedContender(Contender):
         shown = plan.model_dump(mode="json", exclude={"time"}) | {"time": self.plan.time}
         result = course.result()
         return {
-            "network": self.name,
+            "network": self.options.model_dump().get("network", self.name),
             "about": self.about(learner),
             "parameters": sum(parameter.numel() for parameter in learner.parameters()),
             "plan": shown,
