@@ -115,11 +115,11 @@ _CONTEXTS, _TOP, _SHOWN, _PASSAGE, _SAMPLE = 6, 5, 60, 420, 240
 
 
 def exhibits(speaker: Speaker, frame: pl.DataFrame) -> dict[str, Any]:
-    """What the figures of language_modelling look for, from validation rows; the same texts whoever speaks.
+    """{"speech": …}, what the figures of language_modelling look for, from validation rows; the same texts for all.
 
     next:     contexts with the character that follows and the five likeliest: [{context, truth, share, top}].
     passage:  a text and the bits of each of its characters: {text, bits}.
-    position: mean bits by how many characters were read before: {from, to, bits, characters}.
+    position: mean bits by how many characters were read before: {starts, ends, bits, characters}.
     sample:   how it goes on from nothing.
     """
     column = texts(frame.get_column(speaker.encoder.column)).fill_null("")
@@ -127,12 +127,13 @@ def exhibits(speaker: Speaker, frame: pl.DataFrame) -> dict[str, Any]:
     bits = charged(speaker, codes, lengths) / np.log(2.0)  # (N,)
     long = column.filter(column.str.len_chars() >= 2)
     picked = [long[round(i * (len(long) - 1) / max(1, _CONTEXTS - 1))] for i in range(min(_CONTEXTS, len(long)))]
-    return {
+    speech = {
         "next": [_next(speaker, text, number) for number, text in enumerate(picked)],
         "passage": _passage(column, lengths, bits),
         "position": _by_position(lengths, bits),
         "sample": "".join(speak(speaker, Order(length=_SAMPLE, temperature=0.8))),
     }
+    return {"speech": speech}
 
 
 def _next(speaker: Speaker, text: str, number: int) -> dict[str, Any]:
@@ -164,8 +165,8 @@ def _by_position(lengths: np.ndarray, bits: np.ndarray) -> dict[str, Any]:
     first = np.where(kept == 0, 0, 2 ** np.maximum(kept - 1, 0))
     last = 2**kept - 1
     return {
-        "from": first.tolist(),
-        "to": last.tolist(),
+        "starts": first.tolist(),
+        "ends": last.tolist(),
         "bits": np.round(means, 4).tolist(),
         "characters": counts[kept].tolist(),
     }

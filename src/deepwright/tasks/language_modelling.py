@@ -40,7 +40,7 @@ class LanguageModelling(Task):
 
     Predictions: bits_per_character (float64, of the row), nats (float64, of the whole row), characters (int64)
     Answers: truth (B,) int64 characters of each row, prediction (B,) float64 nats of the whole row
-    Exhibits: next, passage, position, sample and on_the_way, as `contenders/_speech.py` says
+    Exhibits: speech (as `contenders/_speech.py` says), and on_the_way: step, text
     """
 
     name = "language_modelling"
@@ -94,10 +94,6 @@ class LanguageModelling(Task):
         if not np.array_equal(predictions["characters"].to_numpy(), characters) or not (nats >= 0).all():
             raise RunError("the predictions are not of these texts, or their nats are damaged.")
         return Answers(truth=characters, prediction=nats)
-
-    def wrongness(self, answers: Answers) -> np.ndarray:
-        """Bits a character."""
-        return answers.prediction / np.log(2.0) / np.maximum(answers.truth, 1)
 
     @property
     def metrics(self) -> tuple[str, ...]:
