@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import Field
 
 from deepwright.core.config import Config
 from deepwright.core.errors import DataError, MissingExtraError, not_found
+
+if TYPE_CHECKING:
+    import numpy as np
 
 _ID = r"(?:[\w-]+/)?[A-Za-z0-9][\w.-]*-v\d+"
 _OPTION = r"\w+=[\w.+-]+"
@@ -100,7 +103,9 @@ def open_environment(name: str) -> Any:
         return library.make(identity, disable_env_checker=True, **options)
     except (library.error.Error, TypeError, ValueError, KeyError, ImportError, AttributeError) as error:
         text = str(error).strip().partition("\n")[0] or type(error).__name__
-        raise DataError(f"the environment cannot be opened: {text}.", where=name, remedy="Check its options.") from error
+        raise DataError(
+            f"the environment cannot be opened: {text}.", where=name, remedy="Check its options."
+        ) from error
 
 
 def spaces_of(environment: Any, name: str) -> Spaces:
@@ -123,6 +128,17 @@ def spaces_of(environment: Any, name: str) -> Spaces:
         )
     low, high = (_bounds(bound) for bound in (seen.low, seen.high))
     return Spaces(actions=int(does.n), states=None, low=low, high=high)
+
+
+def vision(spaces: Spaces, seen: Any) -> np.ndarray:
+    """An observation as (D,) float32: a box's numbers in a row, or a one for the state among zeros."""
+    import numpy as np
+
+    if spaces.states is None:
+        return np.asarray(seen, dtype=np.float32).reshape(-1)
+    shown = np.zeros(spaces.states, dtype=np.float32)
+    shown[int(seen)] = 1.0
+    return shown
 
 
 def _bounds(values: Any) -> tuple[float | None, ...]:

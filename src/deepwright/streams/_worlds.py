@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from deepwright.core.environment import LONGEST, Spaces, open_environment
+from deepwright.core.environment import LONGEST, Spaces, open_environment, vision
 from deepwright.core.errors import RunError
 
 _FIRST_SEED = 1 << 32
@@ -132,15 +132,6 @@ class Worlds:
                 "the same seed and actions led the environment elsewhere.",
                 remedy="Training in an environment that is not deterministic cannot be resumed: start it anew.",
             )
-
-
-def vision(spaces: Spaces, seen: Any) -> np.ndarray:
-    """An observation as (D,) float32: a box's numbers in a row, or a one for the state among zeros."""
-    if spaces.states is None:
-        return np.asarray(seen, dtype=np.float32).reshape(-1)
-    shown = np.zeros(spaces.states, dtype=np.float32)
-    shown[int(seen)] = 1.0
-    return shown
 
 
 def _episode_seed(seed: int, world: int, episode: int) -> int:
