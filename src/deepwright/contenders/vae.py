@@ -52,12 +52,12 @@ class VaeModel(RowsModel):
         target = self.task.target
         labels = rows[target].cast(pl.String).to_list() if target in rows.columns else None
         flat = [0.0] * len(places)
-        latent_map = {
+        hidden = {
             "x": places[:, 0].tolist(),
             "y": places[:, 1].tolist() if places.shape[1] > 1 else flat,
             "label": labels,
         }
-        return {**(LearnedModel.exhibits(self, frame) or {}), "latent": latent_map}
+        return {**(LearnedModel.exhibits(self, frame) or {}), "hidden": hidden}
 
 
 class Vae(RowsContender):

@@ -46,6 +46,8 @@ _REMEDIES = {
     "a zip archive": "Unpack it and name the table inside.",
     "an HTML page": "Was a web page saved in place of the data? Download the data file itself.",
 }
+_IDX_TYPES = (b"\x08", b"\x09", b"\x0b", b"\x0c", b"\x0d", b"\x0e")
+_IDX_AXES = 4
 _BOMB_BYTES = 256 << 20
 _BOMB_RATIO = 200
 _TREE_BYTES = 64 << 20
@@ -66,6 +68,8 @@ def format_of(head: bytes) -> str | None:
         return "arrow"
     if head.startswith(b"SQLite format 3\x00"):
         return "sqlite"
+    if head[:2] == b"\0\0" and head[2:3] in _IDX_TYPES and 1 <= head[3] <= _IDX_AXES and len(head) >= 8:
+        return "idx"
     return "excel" if head.startswith(b"PK\x03\x04") and _is_workbook(head) else None
 
 

@@ -81,12 +81,12 @@ class Generation(Task):
                         Oord and Bethge, 2016, "A note on the evaluation of generative models", section 3.1).
     Answers: truth and prediction are the real and the generated rows (B, D); `more` holds features and real_features
     (B, F), nearest and real_nearest (B,), the distance to the nearest training row, and log_likelihood (B,).
-    Figures read `exhibits`: "on_the_way" [{"step", "rows"}] and "latent" {"x", "y", "label"}.
+    Figures read `exhibits`: "on_the_way" [{"step", "rows"}] and "hidden" {"x", "y", "label"}.
     """
 
     name: ClassVar[str] = "generation"
     figures: ClassVar[tuple[str, ...]] = (
-        "generated_rows", "generated_on_the_way", "latent_map", "contest", "learning_curves", "data_columns",
+        "generated_rows", "generated_on_the_way", "hidden_map", "contest", "learning_curves", "data_columns",
     )  # fmt: skip
     rules: ClassVar[tuple[str, ...]] = ("resampled",)
     entrants: ClassVar[tuple[str, ...]] = ("rule", "gaussian_mixture", "gan", "vae", "diffusion")
