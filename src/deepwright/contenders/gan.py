@@ -25,7 +25,7 @@ class GanModel(RowsModel):
 
 
 class Gan(RowsContender):
-    """Non-saturating, with a penalty on the critic's slope at real rows; the moving average of its weights answers."""
+    """Relativistic unless told otherwise, with a penalty on slopes; the moving average of its weights answers."""
 
     name: ClassVar[str] = "gan"
     paper: ClassVar[str] = "Goodfellow et al., 2014, Generative Adversarial Nets"
@@ -51,18 +51,24 @@ class Gan(RowsContender):
         critic_steps: int = Field(default=1, ge=1, le=100)
         """Moves of the critic for one of the generator."""
         penalty: float = Field(default=1.0, ge=0)
-        """γ of the R1 penalty: 0.1 to 10, more for less stable games; 0 for none."""
-        pack: int = Field(default=1, ge=1, le=64)
-        """Rows that the critic sees side by side; 2 to 4 against a generator that always makes the same."""
+        """γ of the penalty on the critic's slope: 0.1 to 10, more for less stable games; 0 for none."""
+        paired: bool = True
+        """Whether the critic compares a generated row with a real one (against a generator that makes few kinds of
+        rows), or judges each by itself, as the first GAN did."""
 
     def build(self, task: Any, encoding: Encoding) -> Adversarial:
         said = self.options
         assert isinstance(said, Gan.Options)
         width = task.width
         generator = subnetwork(said.generator, said.generator_config, "generator", said.noise, width)
-        critic = subnetwork(said.critic, said.critic_config, "critic", said.pack * width, 1)
+        critic = subnetwork(said.critic, said.critic_config, "critic", width, 1)
         return Adversarial(
-            generator, critic, noise=said.noise, critic_steps=said.critic_steps, penalty=said.penalty, pack=said.pack
+            generator,
+            critic,
+            noise=said.noise,
+            critic_steps=said.critic_steps,
+            penalty=said.penalty,
+            paired=said.paired,
         )
 
     def about(self, learner: Any) -> str:

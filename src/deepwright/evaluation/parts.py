@@ -174,6 +174,7 @@ class Deep(_Part):
     epochs: Number = math.nan
     steps: Number = math.nan
     best_epoch: Number = math.nan
+    best_step: Number = math.nan
 
 
 class Scores(_Part):

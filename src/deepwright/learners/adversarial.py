@@ -1,19 +1,25 @@
 """Adversarial: a generator learns from a critic that learns to tell its rows from real ones (GAN).
 
-Paper: Goodfellow et al., 2014, "Generative Adversarial Nets". D is the critic (a logit), G the generator, z ~ N(0, I):
+Paper: Goodfellow et al., 2014, "Generative Adversarial Nets". D is the critic (a logit), G the generator, z ~ N(0, I),
+f(a) = log(1 + e^a) = −log σ(−a):
 
-    value of the game    V(D, G) = E log σ(D(x)) + E log(1 − σ(D(G(z))))               D up, G down (eq. 1)
-    critic               L_D = E softplus(−D(x)) + E softplus(D(G(z))) + γ/2 E |∇ D(x)|²        = −V + penalty
-    generator            L_G = E softplus(−D(G(z)))                 the non-saturating form of their section 3
+    value of the game   V(D, G) = E log σ(D(x)) + E log(1 − σ(D(G(z))))              D up, G down (eq. 1)
+    critic              L_D = E f(−D(x)) + E f(D(G(z)))                              = −V
+    generator           L_G = E f(−D(G(z)))                                          non-saturating, their section 3
 
-The penalty keeps the critic's slope small on real rows, which lets the two converge (R1: Mescheder, Geiger and Nowozin,
-2018, "Which training methods for GANs do actually converge?", section 4.1). Where G is perfect and D optimal, D = 0
-everywhere, L_D = 2 log 2 and V = −log 4.
+Where G is perfect and D optimal, D = 0 everywhere, V = −log 4. A generator may settle on a few kinds of rows that please
+the critic. Where the critic only compares a generated row with a real one, each kind of real row keeps its pull
+(relativistic pairing: Jolicoeur-Martineau, 2019, "The relativistic discriminator", section 4):
 
-A critic that sees `pack` rows side by side also notices rows that are too much alike, so a generator that collapses is
-found out (PacGAN: Lin, Khetan, Fanti and Oh, 2018, section 3).
+    critic, paired      L_D = E f(D(G(z)) − D(x))
+    generator, paired   L_G = E f(D(x) − D(G(z)))
 
-Axes: B rows, P rows in a pack, D numbers in a row, Z numbers of noise.
+Both games turn in circles unless the critic is kept from steep slopes (Mescheder, Geiger and Nowozin, 2018, "Which
+training methods for GANs do actually converge?", section 4.1: R1 on real rows, R2 on generated ones):
+
+    penalty             γ/2 (E |∇D(x)|² + E |∇D(G(z))|²)                             added to L_D
+
+Axes: B rows, D numbers in a row, Z numbers of noise.
 """
 
 from __future__ import annotations
@@ -32,45 +38,55 @@ from deepwright.blocks.learner import Batch, Learner, Move
 class Adversarial(Learner):
     """`critic_steps` moves of the critic, then one of the generator, for each batch["x"] (B, D).
 
-    generator: (B, Z) → (B, D).    critic: (B // P, P·D) → (B // P, 1) logits, larger for real.
-    penalty:   γ above, 0 for none; 0.1 to 10 is usual.
+    generator: (B, Z) → (B, D).    critic: (B, D) → (B, 1), larger for real.
+    noise:     Z.    penalty: γ, 0 for none; 0.1 to 10 is usual.    paired: the relativistic game, not the first one.
     """
 
     def __init__(
-        self, generator: nn.Module, critic: nn.Module, *, noise: int, critic_steps: int = 1, penalty: float = 0.1,
-        pack: int = 1,
-    ) -> None:  # fmt: skip
+        self,
+        generator: nn.Module,
+        critic: nn.Module,
+        *,
+        noise: int,
+        critic_steps: int = 1,
+        penalty: float = 0.1,
+        paired: bool = False,
+    ) -> None:
         super().__init__()
         self.generator = generator
         self.critic = critic
         self.noise = noise
         self.critic_steps = critic_steps
         self.penalty = penalty
-        self.pack = pack
+        self.paired = paired
 
     def losses(self, batch: Batch) -> Iterator[Move]:
         real = batch["x"]  # (B, D)
-        if len(real) < self.pack:
-            return
         for _ in range(self.critic_steps):
             with torch.no_grad():
-                fake = self.sample(self._noise(real))  # (B, D)
-            yield Move("critic", self.critic_loss(real, fake))
-        yield Move("generator", self.generator_loss(self.sample(self._noise(real))))
+                made = self.generator(self._noise(real))  # (B, D)
+            yield Move("critic", self.critic_loss(real, made))
+        yield Move("generator", self.generator_loss(real, self.generator(self._noise(real))))
 
-    def critic_loss(self, real: Tensor, fake: Tensor) -> Tensor:
-        """L_D of (B, D) real and generated rows → ()"""
-        real = self._packed(real).detach().requires_grad_(self.penalty > 0)  # (B // P, P·D)
-        logits = self.critic(real)  # (B // P, 1)
-        loss = softplus(-logits).mean() + softplus(self.critic(self._packed(fake))).mean()
-        if self.penalty:
-            (slope,) = torch.autograd.grad(logits.sum(), real, create_graph=True)  # (B // P, P·D)
-            loss = loss + self.penalty / 2 * slope.square().sum(dim=1).mean()
-        return loss
+    def critic_loss(self, real: Tensor, made: Tensor) -> Tensor:
+        """L_D with its penalty, of (B, D) real and generated rows → ()"""
+        rows = torch.cat([real, made]).requires_grad_(self.penalty > 0)  # (2B, D)
+        logits = self.critic(rows)  # (2B, 1)
+        on_real, on_made = logits.chunk(2)  # (B, 1) each
+        if self.paired:
+            loss = softplus(on_made - on_real).mean()
+        else:
+            loss = softplus(-on_real).mean() + softplus(on_made).mean()
+        if not self.penalty:
+            return loss
+        (slope,) = torch.autograd.grad(logits.sum(), rows, create_graph=True)  # (2B, D)
+        return loss + self.penalty / 2 * slope.square().sum() / len(real)
 
-    def generator_loss(self, fake: Tensor) -> Tensor:
-        """L_G of (B, D) generated rows → ()"""
-        return softplus(-self.critic(self._packed(fake))).mean()
+    def generator_loss(self, real: Tensor, made: Tensor) -> Tensor:
+        """L_G of (B, D) real and generated rows → ()"""
+        if self.paired:
+            return softplus(self.critic(real) - self.critic(made)).mean()
+        return softplus(-self.critic(made)).mean()
 
     def sample(self, noise: Tensor) -> Tensor:
         """(B, Z) standard normal → (B, D) rows; the same noise gives the same rows."""
@@ -78,7 +94,3 @@ class Adversarial(Learner):
 
     def _noise(self, real: Tensor) -> Tensor:
         return torch.randn(len(real), self.noise, device=real.device, dtype=real.dtype)  # (B, Z)
-
-    def _packed(self, rows: Tensor) -> Tensor:
-        """(B, D) → (B // P, P·D); rows that do not fill a pack are left out."""
-        return rows[: len(rows) // self.pack * self.pack].reshape(-1, self.pack * rows.shape[1])

@@ -39,7 +39,7 @@ class DQN(Learner):
     ) -> None:
         super().__init__()
         self.net, self.target = net, copy.deepcopy(net).requires_grad_(False)
-        self.discount, self.double, self.sync, self.blend = discount, double, sync, blend
+        self.discount, self.doubled, self.sync, self.blend = discount, double, sync, blend
         self.register_buffer("taken", torch.zeros((), dtype=torch.int64))
 
     def best(self, obs: Tensor) -> Tensor:
@@ -56,7 +56,7 @@ class DQN(Learner):
     def goal(self, batch: Batch) -> Tensor:
         """(B,) the temporal-difference targets y."""
         promised = self.target(batch["after"])  # (B, A)
-        chosen = self.best(batch["after"]) if self.double else promised.argmax(dim=1)  # (B,)
+        chosen = self.best(batch["after"]) if self.doubled else promised.argmax(dim=1)  # (B,)
         future = promised.gather(1, chosen[:, None])[:, 0]  # (B,)
         return batch["reward"] + self.discount * (1 - batch["terminal"]) * future  # (B,)
 

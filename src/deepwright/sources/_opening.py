@@ -16,6 +16,7 @@ from deepwright.core.source import Source
 from deepwright.sources._bundled import bundled, bundled_path
 from deepwright.sources._content import format_of, head_of, refuse_other
 from deepwright.sources._dialect import is_table
+from deepwright.sources.environment import names_environment
 
 _BINARY = ("parquet", "arrow", "sqlite", "excel")
 
@@ -34,6 +35,8 @@ def locate(source: Any, query: str | None, reading: Mapping[str, Any] | None) ->
 
     Raises NotFoundError with the nearest file name, DataError for folders, devices, pipes and foreign content.
     """
+    if names_environment(source):
+        return Place(path=str(source), source=find("source", "environment")(), reading=dict(reading or {}))
     path = _checked(source)
     where = str(path)
     try:

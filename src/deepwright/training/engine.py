@@ -30,6 +30,7 @@ from deepwright.training._random import Randomness
 from deepwright.training._scores import Scores
 from deepwright.training._trouble import find_trouble
 from deepwright.training._weights import copied, load_weights
+from deepwright.training.processes import Together
 from deepwright.training.report import Report, Trouble
 
 FORMAT = 1
@@ -70,15 +71,19 @@ class _Engine:
         self.random = Randomness(plan.seed, self.device)
         self.compiled = Compiled(learner, plan.compile)
         self.advance = in_precision(plan, self.device, _next_move)
+        self.together = Together()
         self.parts: dict[str, Part] = {}
         self.trouble: Trouble | None = None
         self.running = False
         if stream.batches_per_epoch is None and plan.steps is None and plan.time is None:
             raise RecipeError("the plan ends after epochs, the stream has none.", remedy="Give steps or time instead.")
+        if self.together.count > 1 and plan.time is not None:
+            raise RecipeError("processes have clocks of their own.", remedy="Give epochs or steps instead of time.")
 
     def reports(self) -> Iterator[Report]:
         """The loop."""
         self.pace.start()
+        self.together.begin(self.learner)
         batches = self.stream.batches(self.learner, self.device)
         with threads(self.threads):
             try:
@@ -106,10 +111,11 @@ class _Engine:
         pace.dry = not micro
         shares = _shares(micro) if len(micro) > 1 else [1.0]
         running = [(self.learner.losses(batch), share) for batch, share in zip(micro, shares, strict=False)]
-        moves = taken = 0
+        moves, taken, rows = 0, 0, _rows(micro)
         while (move := self._gradients(running)) is not None:
+            part, loss = move
             moves += 1
-            taken += self._step(*move, micro)
+            taken += self._step(part, self.together.mean(part, loss, rows), micro)
         pace.rounds += 1
         pace.lost += moves > 0 and taken == 0
         if pace.rounds % _ROUNDS_A_LOOK == 0:
@@ -178,7 +184,7 @@ class _Engine:
         return report
 
     def _judge(self, score: float) -> str | None:
-        return self.scores.see(score, self.pace.epoch, self.learner)
+        return self.scores.see(self.together.agreed(score), self.pace.epoch, self.learner)
 
     def _close(self, report: Report) -> None:
         report._current = False
@@ -245,8 +251,11 @@ _LOCKSTEP = "With `accumulate` above 1, what a learner yields must not depend on
 
 def _shares(micro: list[Batch]) -> list[float]:
     """What each micro-batch counts for: its share of the rows."""
-    sizes = [len(next(iter(batch.values()))) for batch in micro]
-    return [size / sum(sizes) for size in sizes]
+    return [_rows([batch]) / _rows(micro) for batch in micro]
+
+
+def _rows(micro: list[Batch]) -> int:
+    return sum(len(next(iter(batch.values()))) for batch in micro)
 
 
 def _next_move(generator: Iterator[Move]) -> Move | None:

@@ -9,7 +9,16 @@ import numpy as np
 from deepwright.evaluation import style
 from deepwright.evaluation.figure import Figure
 from deepwright.evaluation.figures._made import (
-    GAP, contenders, generated, plain_axes, points, real, said, strip, task_of, width_of,
+    GAP,
+    contenders,
+    generated,
+    plain_axes,
+    points,
+    real,
+    said,
+    strip,
+    task_of,
+    width_of,
 )  # fmt: skip
 from deepwright.evaluation.record import Record
 

@@ -26,8 +26,8 @@ class HiddenMap(Figure):
     name: ClassVar[str] = "hidden_map"
     title: ClassVar[str] = "What is hidden behind a row"
     caption: ClassVar[str] = (
-        "Each mark is a validation row at the mean of what the encoder takes to be hidden behind it, seen along the two "
-        "directions that differ most. It never saw the labels; where one label keeps together, it found what they mean."
+        "Each mark is a validation row at the mean of what the encoder takes to be hidden behind it, along the two "
+        "directions that differ most. It never saw labels; where one keeps together, it found what they mean."
     )
 
     def suits(self, record: Record) -> bool:

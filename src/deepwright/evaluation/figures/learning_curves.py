@@ -56,10 +56,10 @@ class LearningCurves(Figure):
         for name, history in _histories(record).items():
             last = history.row(-1, named=True)
             best = _best(record, name, history)
-            kept = f", best at epoch {style.number(best)}" if best is not None else ""
+            kept = f", best at {_unit(history)} {style.number(best)}" if best is not None else ""
             said.append(
                 f"{name}: training loss {_n(last['train_loss'])} and validation loss {_n(last['valid_loss'])} "
-                f"at epoch {style.number(float(last['at']))}{kept}"
+                f"at {_unit(history)} {style.number(float(last['at']))}{kept}"
             )
         return "; ".join(said) + "."
 
@@ -85,8 +85,7 @@ class LearningCurves(Figure):
             metric = record.run.task.metric if record.run.task else None
             scores.set_ylabel(metric.title if metric else "score")
             style.thousands(scores, "y")
-        by_epoch = all(history["epoch"].is_not_null().all() for history in histories.values())
-        lower.set_xlabel("epoch" if by_epoch else "step")
+        lower.set_xlabel("epoch" if all(_unit(history) == "epoch" for history in histories.values()) else "step")
         lower.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
         style.thousands(lower, "x")
 
@@ -95,11 +94,15 @@ def _histories(record: Record) -> dict[str, pl.DataFrame]:
     """Contender → its reports with a column `at` (epoch, or step where there are none), at least two reports."""
     found = {}
     for (name,), history in record.log.group_by(["contender"], maintain_order=True):
-        position = "epoch" if history["epoch"].is_not_null().all() else "step"
-        usable = history.with_columns(pl.col(position).cast(pl.Float64).alias("at")).filter(pl.col("at").is_not_null())
+        usable = history.with_columns(pl.col(_unit(history)).cast(pl.Float64).alias("at")).filter(pl.col("at").is_not_null())
         if usable.height >= 2 and len(_values(usable)):
             found[str(name)] = usable
     return dict(list(found.items())[:_MOST])
+
+
+def _unit(history: pl.DataFrame) -> str:
+    """What its reports are counted in."""
+    return "epoch" if history["epoch"].is_not_null().all() else "step"
 
 
 def _values(history: pl.DataFrame) -> np.ndarray:
@@ -113,8 +116,10 @@ def _has_score(histories: dict[str, pl.DataFrame]) -> bool:
 
 def _best(record: Record, name: str, history: pl.DataFrame) -> float | None:
     scores = record.scores.get(name)
-    if scores is not None and scores.deep is not None and np.isfinite(scores.deep.best_epoch):
-        return float(scores.deep.best_epoch)
+    if scores is not None and scores.deep is not None:
+        best = scores.deep.best_epoch if _unit(history) == "epoch" else scores.deep.best_step
+        if np.isfinite(best):
+            return float(best)
     known = history.filter(pl.col("valid_loss").is_finite())
     return float(known["at"][int(known["valid_loss"].arg_min() or 0)]) if known.height else None
 
@@ -134,7 +139,7 @@ def _mark(axes: Axes, history: pl.DataFrame, column: str, best: float | None, co
     axes.plot(*point, marker="o", markersize=7, color=colour, markeredgecolor=style.PAPER, markeredgewidth=1.2)
     if words:
         axes.annotate(
-            f"kept: epoch {style.number(best)}",
+            f"kept: {_unit(history)} {style.number(best)}",
             point,
             xytext=(0, 9),
             textcoords="offset points",
