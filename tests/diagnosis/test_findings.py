@@ -192,6 +192,12 @@ class TestEdits:
         (found,) = findings("leakage", run, tmp_path)
         assert found.edit == {"data.ignore": ["height", "width"]}
 
+    def test_a_pair_is_left_out_as_a_whole_and_all_leaks_with_one_mend(self, tmp_path: Path) -> None:
+        pair = {"id": "target_leakage:a+b", "severity": "error", "message": "1", "numbers": {"columns": ["a", "b"]}}
+        alone = {"id": "target_leakage:c", "severity": "error", "message": "1", "numbers": {"score": 1.0}}
+        first, last = findings("leakage", healthy_run().but(run={"checks": [pair, alone]}), tmp_path)
+        assert first.edit == {"data.ignore": ["a", "b"]} and last.edit == {"data.ignore": ["a", "b", "c"]}
+
     def test_scale_is_no_matter_without_a_network(self, tmp_path: Path) -> None:
         run = find("finding", "unscaled_input").faulty()
         trees = [standing("majority", "rule", 0.5), standing("boosted_trees", "classical", 0.9)]

@@ -91,7 +91,7 @@ class Recipe(Config):
     silence: tuple[str, ...] = ()
     """Findings that are intended and not to be shown again."""
     allow: tuple[str, ...] = ()
-    """Data checks that are known and accepted, e.g. "target_leakage:casual"."""
+    """Data checks that are known and accepted, e.g. "target_leakage:casual+registered"."""
     learning_curve: bool = False
     """Fit the winner on growing shares of the training rows too."""
     parent: str | None = None
