@@ -16,6 +16,7 @@ from deepwright.api.entries import Entry
 from deepwright.api.ground import Ground
 from deepwright.api.pretraining import started
 from deepwright.api.telling import Teller, duration
+from deepwright.contenders._choose import NOT_REPEATABLE
 from deepwright.core.contender import Model
 from deepwright.core.errors import DeepwrightError, TrainingError
 from deepwright.core.find import find
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 _WEIGHTS = {"rule": 1.0, "classical": 4.0, "deep": 12.0}
 """Shares of the time; what one leaves over goes to those after it."""
+_LIBRARIES = {"classical": "sklearn.linear_model", "deep": "torch"}
+"""What a family computes with. Loading it takes longer than many a fit: it waits until the first of the family starts,
+so that the rules answer at once, and it is no part of what fitting is said to have taken."""
 _TRAIN_SAMPLE = 2_000
 """Training rows that are predicted to compare with validation; more would cost time and say the same."""
 _TIMED_ROWS = 1_000
@@ -48,8 +52,11 @@ def hold(
     ends = None if seconds is None else time.monotonic() + seconds
     standings = []
     for position, entry in enumerate(wanted):
-        share = None if ends is None else _share(wanted[position:], ends - time.monotonic())
         kept = book.scores(entry.label)
+        if not kept and entry.family in _LIBRARIES:
+            tell.progress(entry.label, None, "starting")
+            importlib.import_module(_LIBRARIES[entry.family])
+        share = None if ends is None else _share(wanted[position:], ends - time.monotonic())
         standing = _take_up(entry, kept, ground, book) if kept else _fit(entry, ground, book, tell, share, seed)
         standings.append(standing)
         tell.clear()
@@ -82,10 +89,9 @@ def _share(remaining: Sequence[Entry], seconds: float) -> float:
 
 def _fit(entry: Entry, ground: Ground, book: Book, tell: Teller, share: float | None, seed: int) -> Standing:
     label = entry.label
-    brief = brief_for(label, ground, book, tell, share, seed, room=book.workroom(label))
+    notes: list[str] = []
+    brief = replace(brief_for(label, ground, book, tell, share, seed, room=book.workroom(label)), note=notes.append)
     tell.progress(label, None, "starting")
-    if entry.family == "classical":  # loading the library takes longer than many a fit, and is no part of it
-        importlib.import_module("sklearn.linear_model")
     began = time.perf_counter()
     base: dict[str, Any] = {"name": label, "contender": entry.made.name, "family": entry.family, "state": "done"}
     try:
@@ -102,6 +108,9 @@ def _fit(entry: Entry, ground: Ground, book: Book, tell: Teller, share: float | 
         return _fallen(entry, base, book, why, time.perf_counter() - began)
     base["fit_seconds"] = round(time.perf_counter() - began, 3)
     scores = {**base, **_scores_after_fit(model, ground)}
+    if scores["deep"] and scores["deep"]["stopped"] == "time":
+        notes.append(f"The clock ended training after {scores['deep']['epochs']:g} epochs. {NOT_REPEATABLE}")
+    scores["notes"] = notes
     return Standing(entry=entry, model=model, scores=book.keep_model(label, model, scores), valid=_valid(model, ground))
 
 
@@ -141,7 +150,7 @@ def _take_up(entry: Entry, scores: dict[str, Any], ground: Ground, book: Book) -
 
 
 def _fallen(entry: Entry, base: Mapping[str, Any], book: Book, why: str, spent: float) -> Standing:
-    empty: dict[str, Any] = {"valid_score": None, "train": {}, "valid": {}, "explain": "", "deep": None, "bytes": 0}
+    empty: dict[str, Any] = {"valid_score": None, "train": {}, "valid": {}, "explain": "", "notes": [], "deep": None, "bytes": 0}
     scores = {**base, **empty, "state": "failed", "why": why, "fit_seconds": round(spent, 3)}
     scores["predict_microseconds_per_row"] = None
     return Standing(entry=entry, model=None, scores=book.keep_model(entry.label, None, scores), valid=None)
