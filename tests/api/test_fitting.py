@@ -52,6 +52,15 @@ def test_scores_agree_with_the_predictions_that_were_kept(run: dw.Run) -> None:
         assert np.isclose((own["prediction"] == own["truth"]).mean(), row["score"])
 
 
+def test_a_fit_that_the_clock_cut_says_so(run: dw.Run, tmp_path: Path) -> None:
+    assert all(scores.notes == () for scores in run.record.scores.values())
+    endless = {**SMALL_NET, "training": {"epochs": 100_000, "batch": 32, "time": 0.3}}
+    cut = dw.fit(_frame(), "y", contenders=["rule", endless], folder=tmp_path / "cut", quiet=True)
+    (note,) = cut.record.scores["net"].notes
+    assert "The clock ended training after" in note and "cannot be repeated" in note
+    assert cut.record.scores["majority"].notes == ()
+
+
 def test_the_split_is_disjoint_and_whole(run: dw.Run) -> None:
     split = pl.read_parquet(run.folder / "split.parquet")
     assert split["row"].to_list() == list(range(200))

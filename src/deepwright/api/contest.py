@@ -16,8 +16,7 @@ from deepwright.api.entries import Entry
 from deepwright.api.ground import Ground
 from deepwright.api.pretraining import started
 from deepwright.api.telling import Teller, duration
-from deepwright.contenders._choose import NOT_REPEATABLE
-from deepwright.core.contender import Model
+from deepwright.core.contender import NOT_REPEATABLE, Model
 from deepwright.core.errors import DeepwrightError, TrainingError
 from deepwright.core.find import find
 from deepwright.core.metric import Answers
@@ -150,8 +149,8 @@ def _take_up(entry: Entry, scores: dict[str, Any], ground: Ground, book: Book) -
 
 
 def _fallen(entry: Entry, base: Mapping[str, Any], book: Book, why: str, spent: float) -> Standing:
-    empty: dict[str, Any] = {"valid_score": None, "train": {}, "valid": {}, "explain": "", "notes": [], "deep": None, "bytes": 0}
-    scores = {**base, **empty, "state": "failed", "why": why, "fit_seconds": round(spent, 3)}
+    empty: dict[str, Any] = {"valid_score": None, "train": {}, "valid": {}, "explain": "", "deep": None, "bytes": 0}
+    scores = {**base, **empty, "notes": [], "state": "failed", "why": why, "fit_seconds": round(spent, 3)}
     scores["predict_microseconds_per_row"] = None
     return Standing(entry=entry, model=None, scores=book.keep_model(entry.label, None, scores), valid=None)
 
