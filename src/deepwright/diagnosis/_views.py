@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from deepwright.core.find import find, names
-from deepwright.diagnosis._mending import label
+from deepwright.core.recipe import label
 
 if TYPE_CHECKING:
     from deepwright.evaluation.parts import Scores
