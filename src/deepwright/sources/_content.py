@@ -48,7 +48,7 @@ _REMEDIES = {
 }
 _BOMB_BYTES = 256 << 20
 _BOMB_RATIO = 200
-_TREE_BYTES = 64 << 20
+_TREE_BYTES = 16 << 20
 
 
 def compression_of(head: bytes) -> str:
@@ -103,7 +103,7 @@ def _is_workbook(head: bytes) -> bool:
 
 
 def fingerprint(path: Path) -> str:
-    """sha256 of the content as hex; above 64 MiB "crc32-tree:" and the sha256 of the CRC-32 of every mebibyte.
+    """sha256 of the content as hex; above 16 MiB "crc32-tree:" and the sha256 of the CRC-32 of every mebibyte.
 
     The second form reads every byte ten times faster; it tells files apart, it does not resist forgery.
     """
