@@ -85,7 +85,7 @@ def spent(command: list[str], folder: Path) -> float:
     ticks = 0.0
     for line in process.stdout:
         ticks = _cpu_of(process.pid) or ticks
-        if any(word in line for word in ("rule", "mean", "median", "majority", "one_rule")):
+        if " on validation, fitted in " in line:
             break
     process.terminate()
     process.wait()

@@ -85,6 +85,7 @@ def one(name: str, folder: Path, time: str, runs: Path) -> dict[str, Any]:
     run = dw.fit(
         folder / about.file,
         about.target,
+        task="regression" if about.metric in ("rmse", "r2") else "classification",
         metric=about.metric,
         kinds=about.kinds,
         ignore=about.ignore,

@@ -15,7 +15,7 @@ QUICK = ["--contenders", "rule,linear", "--quiet"]
 
 
 @pytest.fixture(scope="module")
-def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def run_folder(without_figures: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("cli") / "run"
     assert main(["fit", "penguins", "--target", "species", *QUICK, "--folder", str(folder)]) == 0
     return folder

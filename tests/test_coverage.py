@@ -66,7 +66,7 @@ def test_commands_name_what_there_is(command: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def runs(without_figures: None, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The two folders that the table names."""
     room = tmp_path_factory.mktemp("coverage")
     fit = ["fit", "penguins", "--target", "species", "--contenders", "rule,linear,mlp", "--fast", "-q"]

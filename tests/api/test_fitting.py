@@ -15,6 +15,8 @@ import pytest
 import deepwright as dw
 from deepwright.core.errors import DataError, RecipeError, RunError
 
+pytestmark = pytest.mark.usefixtures("without_figures")
+
 SMALL_NET = {"network": "mlp", "as": "net", "config": {"widths": [8]}, "training": {"epochs": 3, "batch": 32}}
 
 
@@ -52,6 +54,38 @@ def test_scores_agree_with_the_predictions_that_were_kept(run: dw.Run) -> None:
         assert np.isclose((own["prediction"] == own["truth"]).mean(), row["score"])
 
 
+def test_a_fit_that_the_clock_cut_says_so(run: dw.Run, tmp_path: Path) -> None:
+    assert all(scores.notes == () for scores in run.record.scores.values())
+    endless = {**SMALL_NET, "training": {"epochs": 100_000, "batch": 32, "time": 0.3}}
+    cut = dw.fit(_frame(), "y", contenders=["rule", endless], folder=tmp_path / "cut", quiet=True)
+    (note,) = cut.record.scores["net"].notes
+    assert "The clock ended training after" in note and "cannot be repeated" in note
+    assert cut.record.scores["majority"].notes == ()
+
+
+def test_who_is_named_beside_a_group_stands_once_with_its_own_settings() -> None:
+    from deepwright.api.entries import entries, everyone
+    from deepwright.core.find import find
+    from deepwright.core.recipe import Recipe
+    from deepwright.diagnosis import edit
+
+    task = find("task", "classification").fit(_frame()["y"], {})
+    content: dict[str, Any] = {"data": {"source": "frame"}, "task": {"target": "y"}, "contenders": ["all"]}
+    plain = entries(Recipe.model_validate(content), task)
+    labels = [entry.label for entry in plain]
+    assert len(set(labels)) == len(labels) and {"linear", "linear_network", *everyone(task)} == set(labels)
+    for key in ("contenders.tabm.training.lr", "contenders.linear_network.training.lr", "training.lr"):
+        edited = entries(Recipe.model_validate(edit(content, key, 0.125)), task)
+        assert sorted(entry.label for entry in edited) == sorted(labels)
+        rates = {
+            e.label: e.made.options.training["lr"] for e in edited if e.family == "deep" and e.made.options.training
+        }  # type: ignore[attr-defined]
+        expected = (
+            [key.split(".")[1]] if key.startswith("contenders") else [e.label for e in plain if e.family == "deep"]
+        )
+        assert {name for name, rate in rates.items() if rate == 0.125} == set(expected)
+
+
 def test_the_split_is_disjoint_and_whole(run: dw.Run) -> None:
     split = pl.read_parquet(run.folder / "split.parquet")
     assert split["row"].to_list() == list(range(200))
@@ -64,15 +98,17 @@ def test_the_split_is_disjoint_and_whole(run: dw.Run) -> None:
 def test_a_new_process_predicts_the_same(run: dw.Run, tmp_path: Path) -> None:
     new = _frame(50, seed=1)
     new.write_parquet(tmp_path / "new.parquet")
-    for name in run.scores["name"]:
-        here = run.predict(new, contender=name)
-        code = (
-            "import sys, deepwright as dw; "
-            "dw.load(sys.argv[1]).predict(sys.argv[2], contender=sys.argv[3]).write_parquet(sys.argv[4])"
-        )
-        command = [sys.executable, "-c", code, str(run.folder), str(tmp_path / "new.parquet"), name]
-        subprocess.run([*command, str(tmp_path / "out.parquet")], check=True)
-        assert pl.read_parquet(tmp_path / "out.parquet").equals(here), name
+    names = run.scores["name"].to_list()
+    code = (
+        "import sys, deepwright as dw\n"
+        "for name in sys.argv[4:]:\n"
+        "    made = dw.load(sys.argv[1]).predict(sys.argv[2], contender=name)\n"
+        "    made.write_parquet(f'{sys.argv[3]}/{name}.parquet')\n"
+    )
+    command = [sys.executable, "-c", code, str(run.folder), str(tmp_path / "new.parquet"), str(tmp_path), *names]
+    subprocess.run(command, check=True)
+    for name in names:
+        assert pl.read_parquet(tmp_path / f"{name}.parquet").equals(run.predict(new, contender=name)), name
 
 
 def test_rows_are_predicted_alone_as_together(run: dw.Run) -> None:

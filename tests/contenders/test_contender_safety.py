@@ -16,6 +16,7 @@ from deepwright.core.errors import RunError
 from deepwright.core.files import read_tensors, write_tensors
 from deepwright.core.find import find, names
 
+_SMALL = {"random_forest": {"trees": 3}, "boosted_trees": {"rounds": 3}}
 CASE, X, Y = classification(rows=150)
 
 
@@ -57,7 +58,7 @@ def test_arrays_of_other_shapes(name: str, tmp_path: Path) -> None:
         narrow = Case(two, "y", "classification")
     if "classification" not in find("contender", name).tasks:
         pytest.skip("for regression")
-    narrow.fit(name).save(tmp_path)
+    narrow.fit(name, **_SMALL.get(name, {})).save(tmp_path)
     with pytest.raises(RunError):
         load(name, tmp_path)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -10,6 +11,8 @@ import pytest
 from contender_cases import Case, classes, classification, numbers
 
 from deepwright.contenders._choose import Clock, affordable, by_folds
+from deepwright.core.contender import NOT_REPEATABLE
+from deepwright.core.find import find
 
 LARGE = ("one_rule", "linear", "polynomial", "naive_bayes", "decision_tree", "random_forest", "svm", "boosted_trees")
 
@@ -52,6 +55,7 @@ def test_the_search_climbs_to_the_best_setting_and_stops_in_time() -> None:
 def test_boosting_stops_when_its_seconds_are_over() -> None:
     case, _, _ = classification(rows=3_000)
     held = case.frame.sample(500, seed=0)
+    case.fit("boosted_trees", valid=held, rounds=2)  # the library is loaded: that is no part of the seconds
     began = time.monotonic()
     model = case.fit("boosted_trees", valid=held, seconds=1.0, rounds=100_000, patience=100_000)
     assert time.monotonic() - began < 3.0
@@ -73,3 +77,31 @@ def test_200_000_rows_within_the_time(name: str) -> None:
     assert time.monotonic() - began < 1.2 * seconds
     found = model.predict(frame[-5_000:])
     assert (found["prediction"] == frame["y"][-5_000:]).mean() > 0.55  # the largest class has half the rows
+
+
+@pytest.mark.parametrize("name", ["linear", "boosted_trees", "decision_tree"])
+def test_what_the_clock_did_not_cut_has_no_note(name: str) -> None:
+    case, _, _ = classification(rows=300)
+    notes: list[str] = []
+    contender = find("contender", name)
+    contender(contender.Options()).fit(case.frame, case.frame, replace(case.brief(600.0), note=notes.append))
+    assert notes == []
+
+
+@pytest.mark.parametrize(
+    ("name", "seconds", "options", "said"),
+    [
+        ("boosted_trees", 0.3, {"rounds": 100_000, "patience": 100_000}, "ended boosting after"),
+        ("linear", 0.0, {}, "ended the search for a setting"),
+        ("decision_tree", 0.0, {"leaves": 4}, "left time for 2,000 of 6,000 training rows"),
+    ],
+)
+def test_what_the_clock_cut_says_once_that_it_does_not_repeat(
+    name: str, seconds: float, options: dict[str, int], said: str
+) -> None:
+    case, _, _ = classification(rows=6_000)
+    notes: list[str] = []
+    contender = find("contender", name)
+    brief = replace(case.brief(seconds), note=notes.append)
+    contender(contender.Options(**options)).fit(case.frame, case.frame[:200], brief)
+    assert len(notes) == 1 and notes[0].startswith(f"The clock {said}") and notes[0].endswith(NOT_REPEATABLE)

@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from deepwright.core.errors import NotFoundError, RecipeError
-from deepwright.core.recipe import Recipe
+from deepwright.core.find import names
+from deepwright.core.recipe import Recipe, label
 from deepwright.diagnosis import Finding, edit, mend, remove
 
 RECIPE: dict[str, Any] = {
@@ -110,6 +111,51 @@ class TestContenders:
     def test_groups_are_refused(self) -> None:
         with pytest.raises(RecipeError, match="several contenders"):
             edit(RECIPE, "contenders.rule.x", 1)
+
+    @pytest.mark.parametrize(
+        ("groups", "name", "entry"),
+        [
+            (["all"], "tabm", {"network": "tabm", "x": {"y": 1}}),
+            (["all"], "boosted_trees", {"boosted_trees": {"x": {"y": 1}}}),
+            (["all"], "linear", {"linear": {"x": {"y": 1}}}),
+            (["all"], "linear_network", {"network": "linear", "as": "linear_network", "x": {"y": 1}}),
+            (["rule", "tabm"], "one_rule", {"one_rule": {"x": {"y": 1}}}),
+        ],
+    )
+    def test_one_of_a_group_gets_an_entry_of_its_own(self, groups: list[Any], name: str, entry: Any) -> None:
+        recipe = {"contenders": groups}
+        edited = edit(recipe, f"contenders.{name}.x.y", 1)
+        assert edited["contenders"] == [*groups, entry]
+        assert edit(edited, f"contenders.{name}.x.y", 1) == edited
+
+    def test_a_group_is_not_everyone(self) -> None:
+        for groups, name in ((["rule"], "tabm"), (["rule"], "svm"), (["all"], "rule_base"), (["all"], "network")):
+            with pytest.raises(NotFoundError):
+                edit({"contenders": groups}, f"contenders.{name}.x", 1)
+
+    def test_none_can_be_taken_out_of_a_group(self) -> None:
+        with pytest.raises(RecipeError, match="none can be taken out") as caught:
+            remove({"contenders": ["all"]}, "contenders.tabm")
+        assert "by name" in str(caught.value.remedy)
+
+    def test_a_network_called_as_a_contender_is_found_by_its_own_name(self) -> None:
+        recipe = {"contenders": ["linear", {"network": "linear"}]}
+        assert edit(recipe, "contenders.linear_network.training.lr", 1)["contenders"] == [
+            "linear",
+            {"network": "linear", "training": {"lr": 1}},
+        ]
+        assert edit(recipe, "contenders.linear.alpha", 1)["contenders"] == [
+            {"linear": {"alpha": 1}},
+            {"network": "linear"},
+        ]
+
+    def test_training_reaches_the_networks_of_all(self) -> None:
+        recipe = {"contenders": ["all", {"network": "mlp", "as": "small"}]}
+        entries = edit(recipe, "training.lr", 0.5)["contenders"]
+        labels = {label(entry) for entry in entries[1:]}
+        assert labels == {"small", "linear_network", *(set(names("network")) - {"linear"})}
+        assert all(entry["training"] == {"lr": 0.5} for entry in entries[1:])
+        assert edit({"contenders": entries}, "training.lr", 0.5)["contenders"] == entries
 
     def test_taken_out(self) -> None:
         assert len(remove(RECIPE, "contenders.tabm")["contenders"]) == 5

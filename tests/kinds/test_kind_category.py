@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from deepwright.core.errors import RunError
 from deepwright.core.kind import Encoder
+from deepwright.kinds._shared import count_blank, is_blank
 from deepwright.kinds.category import Category
 
 FRUIT = pl.Series("fruit", ["apple"] * 200 + ["pear"] * 60 + ["fig"] * 30 + ["kiwi"] * 4 + ["plum"] + [None] * 5)
@@ -119,3 +120,17 @@ def test_codes_equal_a_plain_dictionary(train: list[str | None], new: list[str])
 def test_recognises_categories_honestly(column: pl.Series, likely: bool) -> None:
     guess = Category().recognise(column)
     assert (guess.confidence > 0.8) == likely, guess
+
+
+@pytest.mark.parametrize("tail", [[], [None], ["never seen"], ["  "], ["a", None, "\u00a0"]])
+def test_few_texts_and_many_get_codes_by_the_same_rule(tail: list[str | None]) -> None:
+    """Few values are told apart by comparing, many by hashing: each row's code is the same either way."""
+    train = pl.Series("x", ["a", "b", "a", "a longer value than twelve bytes", "b", "a"] * 40)
+    encoder = Category().fit(train)
+    rows = pl.Series("x", [*train.to_list(), *tail], dtype=pl.String)
+    together = encoder.encode(rows)["x"]
+    alone = [int(encoder.encode(rows.slice(i, 1))["x"][0]) for i in range(len(rows))]
+    assert together.tolist() == alone
+    order = ["a", *sorted(["b", "a longer value than twelve bytes"], key=lambda v: (-train.to_list().count(v), v))]
+    assert alone == [1 + order.index(value) if value in order else 0 for value in rows.to_list()]
+    assert count_blank(rows) == int(is_blank(rows).sum())

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deepwright.core.errors import RecipeError
-from deepwright.kinds._moments import moments
+from deepwright.kinds._moments import column_moments, moments
 from deepwright.kinds.number import Number
 
 RNG = np.random.default_rng(0)
@@ -152,3 +152,25 @@ def test_recognises_numbers_honestly() -> None:
     assert guess.confidence > 0.8 and "100.0%" in guess.reason
     assert Number().recognise(pl.Series("x", ["a", "b"])).confidence == 0
     assert "from 1 to 9" in Number().recognise(pl.Series("x", [1, 5, 9])).reason
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [1.0, 2.0, None, 4.5],
+        [1e9 + 1, 1e9 + 2, 1e9 + 4],
+        [5.0, 5.0, 5.0],
+        [1.0, float("inf"), 3.0],
+        [1.0, float("nan"), 3.0],
+        [1e200, -1e200, 3.0],
+        [1e-200, 2e-200],
+        [None, None],
+        [7.0],
+    ],
+)
+def test_moments_of_a_column_equal_those_of_its_values(values: list[float | None]) -> None:
+    column = pl.Series("x", values, dtype=pl.Float64)
+    quick, careful = column_moments(column), moments(column.to_numpy())
+    assert quick.count == careful.count
+    for name in ("mean", "sd", "minimum", "maximum"):
+        assert getattr(quick, name) == pytest.approx(getattr(careful, name), rel=1e-12), name

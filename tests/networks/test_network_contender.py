@@ -85,7 +85,7 @@ TRAIN, VALID, TEST = blobs(160), blobs(60, 1), blobs(200, 2)
 QUICK = {"epochs": 6, "batch": 32}
 
 
-@pytest.mark.parametrize("network", ["linear", "mlp", "residual_mlp", "tabm"])
+@pytest.mark.parametrize("network", ["linear", "mlp", pytest.param("residual_mlp", marks=pytest.mark.slow), "tabm"])
 def test_learns_classes(tmp_path: Path, network: str) -> None:
     at = desk(tmp_path, TRAIN)
     config = {"width": 16, "members": 4} if network == "tabm" else {"width": 16} if network == "residual_mlp" else {}
@@ -198,7 +198,7 @@ def test_interrupted_saves_first_and_goes_on(tmp_path: Path) -> None:
     assert at.log == log
 
 
-@pytest.mark.parametrize("restarts", [1, 3])
+@pytest.mark.parametrize("restarts", [1, pytest.param(3, marks=pytest.mark.slow)])
 def test_keeps_its_time(tmp_path: Path, restarts: int) -> None:
     seconds = 3.0
     at = desk(tmp_path, TRAIN, seconds=seconds)
@@ -261,6 +261,7 @@ def test_the_best_restart_stays(tmp_path: Path) -> None:
     assert [line["step"] for line in at.log] == [5 * i for i in range(1, 25)]
 
 
+@pytest.mark.slow
 def test_restarts_solve_xor_with_two_units(tmp_path: Path) -> None:
     corners = pl.DataFrame({"p": [0.0, 0.0, 1.0, 1.0], "q": [0.0, 1.0, 0.0, 1.0], "label": ["no", "yes", "yes", "no"]})
     train = pl.concat([corners] * 4)

@@ -168,7 +168,7 @@ def solves_xor(net: nn.Module, steps: int = 200) -> bool:
     return bool(((net({"number": XOR})[:, 0] > 0) == TRUTH.bool()).all())
 
 
-@pytest.mark.parametrize("activation", ["tanh", "gelu"])
+@pytest.mark.parametrize("activation", ["tanh", pytest.param("gelu", marks=pytest.mark.slow)])
 def test_eight_hidden_units_solve_xor(activation: str) -> None:
     solved = 0
     for seed in range(3):

@@ -17,6 +17,9 @@ from deepwright.evaluation.report import summary_html, write_report
 pytestmark = pytest.mark.filterwarnings("error::UserWarning")
 
 KINDS = list(TASK)
+MOST = [kind if kind != "tagging" else pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS]
+SOME = [kind if kind in ("binary", "regression") else pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS]
+"""All of them in the long lane."""
 VOID = {"meta", "br", "img", "input", "link", "hr", "rect", "circle", "line", "path", "use"}
 
 
@@ -90,7 +93,7 @@ def assert_harmless(page: Page):
         assert "url(" not in style.replace("url(#", "") and "expression" not in style
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", MOST)
 def test_a_done_run_is_told_whole_and_in_order(whole, kind):
     folder, page = whole(kind)
     assert page.open == [] and page.crossed == []
@@ -116,7 +119,7 @@ def test_a_done_run_is_told_whole_and_in_order(whole, kind):
     assert "contenders.tabm.training.weight_decay: 0.01" in page.text
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", MOST)
 def test_the_task_gets_its_own_figures(whole, kind):
     folder, page = whole(kind)
     drawn = {attrs["aria-label"].split(".")[0] for attrs in page.all("svg") if "aria-label" in attrs}
@@ -135,7 +138,7 @@ def test_the_task_gets_its_own_figures(whole, kind):
     assert len(written) == len([attrs for attrs in page.all("svg") if attrs.get("class") == "figure"])
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", SOME)
 @pytest.mark.parametrize("state", ["running", "failed"])
 def test_a_run_that_did_not_end_says_so_and_shows_what_there_is(tmp_path, kind, state):
     page = render(fake_run(tmp_path / "run", kind, state=state))
@@ -157,7 +160,7 @@ def test_only_run_json_is_enough(tmp_path, plain):
     assert "DataError: no rows <b>" in page.text and "b" not in {tag for tag, _ in page.tags}
 
 
-@pytest.mark.parametrize("kind", ["multiclass", "tagging"])
+@pytest.mark.parametrize("kind", ["multiclass", pytest.param("tagging", marks=pytest.mark.slow)])
 def test_hostile_data_stays_text(tmp_path, kind):
     folder = tmp_path / "run"
     fake_run(folder, kind, hostile=True)
@@ -245,7 +248,7 @@ def test_every_table_scrolls_by_itself_on_a_phone(whole):
     assert "prefers-color-scheme: dark" in html and "@media print" in html
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", MOST)
 def test_small(whole, kind):
     assert (whole(kind)[0] / "report.html").stat().st_size < 400_000
 
@@ -256,6 +259,7 @@ def test_the_same_run_gives_the_same_page(whole):
     assert write_report(folder).read_bytes() == first
 
 
+@pytest.mark.slow
 def test_sixty_classes_and_two_hundred_columns_stay_small(tmp_path):
     folder = fake_run(tmp_path / "run", "multiclass", rows=600, classes=60, extra_columns=200)
     page = write_report(folder)
@@ -271,13 +275,14 @@ def test_many_rows_stay_small(tmp_path):
     assert write_report(folder).stat().st_size < 1_500_000
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", SOME)
 def test_one_test_row(tmp_path, kind):
     page = render(fake_run(tmp_path / "run", kind, rows=8))
     assert "1 test rows" in page.text
     assert "could not be drawn" not in page.text and "The contest" in page.text
 
 
+@pytest.mark.slow
 def test_scores_without_numbers(tmp_path):
     folder = fake_run(tmp_path / "run", "binary")
     for name in ("tabm", "linear", "majority"):

@@ -7,6 +7,7 @@ from fake_run import TASK, fake_run
 from rich.console import Console
 
 from deepwright.evaluation.record import Record
+from deepwright.evaluation.report import write_report
 from deepwright.evaluation.showing import show, show_findings
 
 
@@ -24,6 +25,15 @@ def test_contest_verdict_findings_and_next_commands(tmp_path, kind):
     assert all(name[:8] in text for name in record.scores)  # long names give way to the numbers
     assert f"deepwright run {tmp_path / 'run'} --mend overfitting" in text
     assert "deepwright predict" in text and "its share of 12 s was not enough" in text
+
+
+def test_a_note_stands_beside_the_score_on_page_and_terminal(tmp_path):
+    folder = fake_run(tmp_path / "run")
+    path = next((folder / "contenders").iterdir()) / "scores.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"notes": ["The clock ended boosting after 9 rounds."]}))
+    said = f"{path.parent.name}: The clock ended boosting after 9 rounds."
+    assert said in printed(show(Record(folder)), 200)
+    assert "⚠ The clock ended boosting after 9 rounds." in write_report(folder).read_text()
 
 
 @pytest.mark.parametrize(("state", "said"), [("running", "deepwright resume"), ("failed", "This run failed")])

@@ -84,8 +84,8 @@ def undetected(run: Path, room: Path, rounds: int, seed: int) -> list[str]:
     return missed
 
 
-def test_two_hundred_accidents_are_noticed(run: Path, tmp_path: Path) -> None:
-    assert undetected(run, tmp_path, 200, seed=1) == []
+def test_sixty_accidents_are_noticed(run: Path, tmp_path: Path) -> None:
+    assert undetected(run, tmp_path, 60, seed=1) == []
 
 
 @pytest.mark.soak

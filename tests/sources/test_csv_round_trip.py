@@ -134,6 +134,7 @@ def _wrong_delimiters(cases: int, path: Path) -> list[Any]:
     return wrong
 
 
+@pytest.mark.slow
 def test_the_delimiter_is_right_with_free_text(tmp_path: Path) -> None:
     wrong = _wrong_delimiters(120, tmp_path / "t.csv")
     assert not wrong, wrong

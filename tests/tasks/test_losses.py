@@ -12,6 +12,7 @@ from torch.nn import functional
 from deepwright.blocks import losses
 from deepwright.core.errors import NotFoundError, RecipeError
 from deepwright.core.hierarchy import distances, level_codes
+from deepwright.tasks._options import check_loss, loss_names
 
 CLASSES = ("animal/dog", "animal/cat", "car/vw", "car/fiat", "car/bmw")
 
@@ -206,17 +207,22 @@ def test_a_loss_that_gives_no_number() -> None:
 
 @pytest.mark.parametrize("task", ["regression", "classification", "tagging"])
 def test_every_name_fits_somewhere_and_is_refused_elsewhere_with_a_reason(task: str) -> None:
-    fitting = losses.loss_names(task)
+    fitting = loss_names(task)
     for name in losses.LOSSES:
         if name in fitting:
-            losses.check_loss(name, task)
+            check_loss(name, task)
             continue
         with pytest.raises(RecipeError, match=f"'{name}' does not fit {task}: .+") as caught:
-            losses.check_loss(name, task)
+            check_loss(name, task)
         assert fitting[0] in (caught.value.remedy or "")
-    losses.check_loss("my.module:loss", task)
+    check_loss("my.module:loss", task)
     with pytest.raises(NotFoundError, match="Did you mean"):
-        losses.check_loss(fitting[0][:-1], task)
+        check_loss(fitting[0][:-1], task)
+
+
+def test_every_loss_has_a_task() -> None:
+    tasks = ("regression", "classification", "tagging")
+    assert {name for task in tasks for name in loss_names(task)} == set(losses.LOSSES)
 
 
 def test_every_loss_has_its_formula_in_its_docstring() -> None:

@@ -218,7 +218,13 @@ def test_tags_however_they_are_written() -> None:
     lists = [["a", "b"], ["b"], ["c", "a"], ["b", "c"]]
     expected = Tagging.fit(pl.Series("t", lists), {})
     assert expected.classes == ("b", "a", "c")
-    for written in (["a;b", "b", "c;a", "b;c"], ["a|b", "b", "c | a", "b|c"], ["a, b", "b", "c, a", "b, c"]):
+    for written in (
+        ["a;b", "b", "c;a", "b;c"],
+        ["a|b", "b", "c | a", "b|c"],
+        ["a, b", "b", "c, a", "b, c"],
+        ["['a','b']", "['b']", "['c', 'a']", "['b','c']"],
+        ['["a","b"]', '["b"]', '["c", "a"]', '["b","c"]'],
+    ):
         task = Tagging.fit(pl.Series("t", written), {})
         assert task.classes == expected.classes
         assert np.array_equal(task.encode(pl.Series("t", written)), expected.encode(pl.Series("t", lists)))

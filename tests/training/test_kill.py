@@ -1,6 +1,6 @@
 """Killed at random moments and resumed: log, checkpoints' content and weights are those of an undisturbed run.
 
-In the fast lane five kills in forked processes, in the long one fifty; and fresh processes agree on every bit.
+In the fast lane two kills in forked processes, in the long one fifty; and fresh processes agree on every bit.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def ended(child: int) -> int:
     return -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
 
 
-@pytest.mark.parametrize("kills", [5, pytest.param(50, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("kills", [2, pytest.param(50, marks=pytest.mark.soak)])
 def test_killed_at_random_moments(tmp_path: Path, kills: int) -> None:
     began = time.monotonic()
     assert ended(started(tmp_path / "straight")) == 0
@@ -125,7 +125,9 @@ def test_killed_at_random_moments(tmp_path: Path, kills: int) -> None:
         assert digest(folder) == reference, f"after {landed} kills"
 
 
-@pytest.mark.parametrize("processes", [pytest.param(1, id="two"), pytest.param(9, id="ten", marks=pytest.mark.soak)])
+@pytest.mark.parametrize(
+    "processes", [pytest.param(1, id="two", marks=pytest.mark.slow), pytest.param(9, id="ten", marks=pytest.mark.soak)]
+)
 def test_fresh_processes_agree_on_every_bit(tmp_path: Path, processes: int) -> None:
     """With this one, which has other things in its memory and behind it."""
     assert ended(started(tmp_path / "here")) == 0

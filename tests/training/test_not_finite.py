@@ -53,7 +53,7 @@ def steps_of(learner: nn.Module, stream: Any, plan: Plan, guard: bool = False) -
 
 
 @pytest.mark.parametrize("trusting", [False, True], ids=["cpu", "accelerator's way"])
-@pytest.mark.parametrize("how", ["loss nan", "loss inf", "gradient"])
+@pytest.mark.parametrize("how", ["loss nan", pytest.param("loss inf", marks=pytest.mark.slow), "gradient"])
 def test_at_every_step_index(how: str, trusting: bool) -> None:
     """The spoiled step moves nothing, schedule and optimizer included: the rest is as if its batch had not been."""
     data = classes(32)

@@ -46,7 +46,9 @@ def go(
     return said, kept
 
 
-@pytest.mark.parametrize("name", PLANS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow if n in ("nadam plateau", "rmsprop step") else ()) for n in PLANS]
+)
 def test_stopped_at_every_report_equals_straight_on(name: str, tmp_path: Path) -> None:
     """Weights, best weights, optimizer, average, schedule, generators, patience, order: compared after every report."""
     data, plan = classes(90), PLANS[name]

@@ -176,6 +176,7 @@ def test_q_learning() -> None:
     assert not torch.equal(learner.goal[0].weight, Values().goal[0].weight)
 
 
+@pytest.mark.slow
 def test_policy_gradient() -> None:
     learner = Policy()
     reports = list(train(learner, Rollouts(), Plan(steps=600, lr=5e-3, optimizer="adam", clip=0.5)))

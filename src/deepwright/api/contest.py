@@ -16,7 +16,7 @@ from deepwright.api.entries import Entry
 from deepwright.api.ground import Ground
 from deepwright.api.pretraining import started
 from deepwright.api.telling import Teller, duration
-from deepwright.core.contender import Model
+from deepwright.core.contender import NOT_REPEATABLE, Model
 from deepwright.core.errors import DeepwrightError, TrainingError
 from deepwright.core.find import find
 from deepwright.core.metric import Answers
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 _WEIGHTS = {"rule": 1.0, "classical": 4.0, "deep": 12.0}
 """Shares of the time; what one leaves over goes to those after it."""
+_LIBRARIES = {"classical": "sklearn.linear_model", "deep": "torch"}
+"""What a family computes with. Loading it takes longer than many a fit: it waits until the first of the family starts,
+so that the rules answer at once, and it is no part of what fitting is said to have taken."""
 _TIMED_ROWS = 1_000
 _TIMED_SECONDS = 0.05
 """A prediction that takes so long is timed well enough; fewer rows than all will do."""
@@ -50,8 +53,11 @@ def hold(
     ends = None if seconds is None else time.monotonic() + seconds
     standings = []
     for position, entry in enumerate(wanted):
-        share = None if ends is None else _share(wanted[position:], ends - time.monotonic())
         kept = book.scores(entry.label)
+        if not kept and entry.family in _LIBRARIES:
+            tell.progress(entry.label, None, "starting")
+            importlib.import_module(_LIBRARIES[entry.family])
+        share = None if ends is None else _share(wanted[position:], ends - time.monotonic())
         standing = _take_up(entry, kept, ground, book) if kept else _fit(entry, ground, book, tell, share, seed)
         standings.append(standing)
         tell.clear()
@@ -84,10 +90,9 @@ def _share(remaining: Sequence[Entry], seconds: float) -> float:
 
 def _fit(entry: Entry, ground: Ground, book: Book, tell: Teller, share: float | None, seed: int) -> Standing:
     label = entry.label
-    brief = brief_for(label, ground, book, tell, share, seed, room=book.workroom(label))
+    notes: list[str] = []
+    brief = replace(brief_for(label, ground, book, tell, share, seed, room=book.workroom(label)), note=notes.append)
     tell.progress(label, None, "starting")
-    if entry.family == "classical":  # loading the library takes longer than many a fit, and is no part of it
-        importlib.import_module("sklearn.linear_model")
     began = time.perf_counter()
     base: dict[str, Any] = {"name": label, "contender": entry.made.name, "family": entry.family, "state": "done"}
     try:
@@ -105,6 +110,9 @@ def _fit(entry: Entry, ground: Ground, book: Book, tell: Teller, share: float | 
     base["fit_seconds"] = round(time.perf_counter() - began, 3)
     predictions, valid = _validated(model, ground)
     scores = {**base, **_scores_after_fit(model, ground, valid)}
+    if scores["deep"] and scores["deep"]["stopped"] == "time":
+        notes.append(f"The clock ended training after {scores['deep']['epochs']:g} epochs. {NOT_REPEATABLE}")
+    scores["notes"] = notes
     exhibits = model.exhibits(ground.rows("valid"))
     kept = book.keep_model(label, model, scores, exhibits)
     return Standing(entry=entry, model=model, scores=kept, predictions=predictions, valid=valid)
@@ -155,7 +163,7 @@ def _take_up(entry: Entry, scores: dict[str, Any], ground: Ground, book: Book) -
 
 def _fallen(entry: Entry, base: Mapping[str, Any], book: Book, why: str, spent: float) -> Standing:
     empty: dict[str, Any] = {"valid_score": None, "train": {}, "valid": {}, "explain": "", "deep": None, "bytes": 0}
-    scores = {**base, **empty, "state": "failed", "why": why, "fit_seconds": round(spent, 3)}
+    scores = {**base, **empty, "notes": [], "state": "failed", "why": why, "fit_seconds": round(spent, 3)}
     scores["predict_microseconds_per_row"] = None
     return Standing(entry=entry, model=None, scores=book.keep_model(entry.label, None, scores))
 

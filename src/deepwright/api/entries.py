@@ -13,12 +13,10 @@ from deepwright.core.config import Config
 from deepwright.core.contender import Contender
 from deepwright.core.errors import RecipeError, not_found
 from deepwright.core.find import find, names, preset
-from deepwright.core.recipe import Recipe
+from deepwright.core.recipe import GROUPS, NOT_IN_ALL, Recipe, network_label
 from deepwright.core.task import Task
 
 _FAMILIES = {"rule": 0, "classical": 1, "deep": 2}
-_ALL_BUT = frozenset({"network", "rule_base"})
-"""Not part of "all": they need settings of their own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +34,14 @@ class Entry:
 def entries(recipe: Recipe, task: Task) -> list[Entry]:
     """The contenders of a recipe in order of simplicity; raises RecipeError for what does not fit."""
     named = task.entrants if recipe.contenders is None else recipe.contenders
-    wanted = [spec for item in named for spec in _expand(item, task)]
+    own = {spec["as"] for item in named if item not in GROUPS for spec in _expand(item, task)}
+    wanted = [
+        spec
+        for item in named
+        for spec in _expand(item, task)
+        # Who is named on its own, perhaps with settings, is not fitted again as one of a group.
+        if item not in GROUPS or spec["as"] not in own
+    ]
     if not wanted:
         raise RecipeError("no contender is named.", where="contenders", remedy="For example: [rule, linear, tabm]")
     made = [_entry(spec, i, task) for i, spec in enumerate(wanted)]
@@ -51,7 +56,7 @@ def entries(recipe: Recipe, task: Task) -> list[Entry]:
 
 def everyone(task: Task) -> list[str]:
     """Names of the built-in contenders and networks that answer the task with their default settings."""
-    simple = [name for name in names("contender") if name not in _ALL_BUT]
+    simple = [name for name in names("contender") if name not in NOT_IN_ALL]
     answering = [name for name in simple if task.name in find("contender", name).tasks]
     return answering + [name for name in _networks(task) if name not in simple]
 
@@ -76,7 +81,7 @@ def _expand(item: str | Mapping[str, Any], task: Task) -> list[dict[str, Any]]:
     label = rest.pop("as", None)
     if "network" in rest:
         network = str(rest["network"])
-        return [{"name": task.trainer, "as": label or _network_label(network), "options": rest}]
+        return [{"name": task.trainer, "as": label or network_label(network), "options": rest}]
     if len(rest) != 1:
         raise RecipeError(
             f"expected one contender with its options, got the keys {', '.join(map(str, rest))}.",
@@ -94,11 +99,7 @@ def _spec(name: str, task: Task) -> dict[str, Any]:
 
 
 def _network(name: str, task: Task) -> dict[str, Any]:
-    return {"name": task.trainer, "as": _network_label(name), "options": {"network": name}}
-
-
-def _network_label(name: str) -> str:
-    return f"{name}_network" if name in names("contender") else name
+    return {"name": task.trainer, "as": network_label(name), "options": {"network": name}}
 
 
 def _entry(spec: Mapping[str, Any], position: int, task: Task) -> Entry:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from deepwright.core.errors import NotFoundError, RecipeError, not_found
+from deepwright.core.errors import NotFoundError, RecipeError
 from deepwright.core.hierarchy import level_codes
 
 Loss: TypeAlias = Callable[[Tensor, Tensor], Tensor]
@@ -179,37 +179,8 @@ LOSSES: dict[str, Callable[..., object]] = {
     "binary_cross_entropy": binary_cross_entropy,
     "hierarchical": hierarchical,
 }
-"""Names that `task.options.loss` knows; `hierarchical` is given the classes first."""
-
-_FITS = {
-    "regression": ("mse", "mae", "rmse", "huber"),
-    "classification": ("cross_entropy", "hierarchical", "binary_cross_entropy"),
-    "tagging": ("binary_cross_entropy",),
-}
-_WHY = {
-    "regression": "a number is missed by a distance, not by a wrong class",
-    "classification": "classes have no distance between their codes, and outputs are logits, not values",
-    "tagging": "each tag is a yes or no of its own",
-}
-
-
-def loss_names(task: str) -> list[str]:
-    """Names of the losses that fit a task, the default first."""
-    return list(_FITS[task])
-
-
-def check_loss(name: str, task: str, *, where: str = "task.options.loss") -> None:
-    """Raise RecipeError, with the reason and the names that fit, when a built-in loss does not fit the task."""
-    if ":" in name:
-        return
-    if name not in LOSSES:
-        raise not_found("loss", name, loss_names(task), where=where)
-    if name not in _FITS[task]:
-        raise RecipeError(
-            f"the loss '{name}' does not fit {task}: {_WHY[task]}.",
-            where=where,
-            remedy=f"Use {' or '.join(loss_names(task))}, or your own 'package.module:function'.",
-        )
+"""Names that `task.options.loss` knows, each with its task in `tasks/_options.py`; `hierarchical` is given the classes
+first."""
 
 
 def _beside(output: Tensor, target: Tensor) -> Tensor:

@@ -81,12 +81,13 @@ def boost(
             if held is not None and y_valid is not None:
                 tree.watch(held, y_valid)
             share = None if clock.left is None else _SHARE * clock.left / (len(targets) - done)
-            if not tree.grow(share, f"{done + 1}/{len(targets)} " if len(targets) > 1 else ""):
+            if not tree.grow(share, f"{done + 1}/{len(targets)} " if len(targets) > 1 else "", clock):
                 break
             ensembles.append(tree.ensemble())
         if len(ensembles) == len(targets):
             return len(rows), ensembles
         rows = sample(train.y, len(rows) // 4, brief.seed)
+        clock.cut(f"left time for {len(rows):,} of {len(train):,} training rows")
 
 
 def _targets(train: Lesson, valid: Lesson | None) -> list[tuple[np.ndarray, np.ndarray | None, dict[str, Any]]]:
@@ -136,9 +137,9 @@ class _Grower:
         self._booster.add_valid(held, "valid")
         self._watched = True
 
-    def grow(self, seconds: float | None, label: str) -> bool:
+    def grow(self, seconds: float | None, label: str, whole: Clock) -> bool:
         """Grow until the validation loss no longer falls, or for so many seconds; False where one tree takes so long
-        that only a few would fit."""
+        that only a few would fit. `whole` is the clock of the fit, which is told of the cut."""
         clock = Clock(seconds)
         least = np.inf
         rounds = self._options.rounds if self._watched else min(self._options.rounds, _FIXED_ROUNDS)
@@ -147,7 +148,10 @@ class _Grower:
             loss = self._booster.eval_valid()[0][2] if self._watched else -float(grown)
             if loss < least:
                 least, self._best = loss, grown
-            if stuck or grown - self._best >= self._options.patience or clock.spent(1.0):
+            if stuck or grown - self._best >= self._options.patience:
+                break
+            if clock.spent(1.0) and grown < rounds:
+                whole.cut(f"ended boosting after {grown:,} rounds")
                 break
             if grown == 5 and clock.spent(0.3) and self._data.num_data() > 5_000:
                 return False

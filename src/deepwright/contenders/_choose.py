@@ -9,6 +9,7 @@ from typing import TypeVar
 import numpy as np
 
 from deepwright.contenders._lesson import sample
+from deepwright.core.contender import NOT_REPEATABLE
 
 T = TypeVar("T")
 Rows = np.ndarray
@@ -20,11 +21,18 @@ _ROWS = 5_000
 
 
 class Clock:
-    """Seconds since it was made, against a budget that may be None (no limit)."""
+    """Seconds since it was made, against a budget that may be None (no limit); says once that it cut something."""
 
-    def __init__(self, seconds: float | None) -> None:
+    def __init__(self, seconds: float | None, note: Callable[[str], None] | None = None) -> None:
         self._ends = None if seconds is None else time.monotonic() + seconds
         self._seconds = seconds
+        self._note = note
+
+    def cut(self, what: str) -> None:
+        """The clock, and not the data, decided `what`: what was fitted depends on how fast the machine was."""
+        if self._note is not None:
+            self._note(f"The clock {what}. {NOT_REPEATABLE}")
+            self._note = None
 
     @property
     def left(self) -> float | None:
@@ -55,7 +63,10 @@ def by_folds(
     best, least = start, error(start)
     for step in (1, -1):
         place = best + step
-        while 0 <= place < len(ladder) and not clock.spent(0.5):
+        while 0 <= place < len(ladder):
+            if clock.spent(0.5):
+                clock.cut("ended the search for a setting")
+                break
             found = error(place)
             if found >= least * (1.0 - 1e-9):
                 break
@@ -90,7 +101,9 @@ def affordable(
         if most >= len(y):
             break
         if cost * 4.0**power > 0.15 * budget or most < 4 * size:
-            return sample(y, max(most, pilot), seed)
+            rows = sample(y, max(most, pilot), seed)
+            clock.cut(f"left time for {len(rows):,} of {len(y):,} training rows")
+            return rows
         size *= 4
     return np.arange(len(y))
 

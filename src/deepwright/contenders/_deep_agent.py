@@ -14,7 +14,6 @@ from deepwright.contenders._agent import Choose, play, witnessed
 from deepwright.contenders._learned import LearnedContender, LearnedModel
 from deepwright.contenders._settings import settings
 from deepwright.core.contender import Brief
-from deepwright.core.encoding import Encoding
 from deepwright.core.environment import Spaces
 from deepwright.core.fields import Field, Signature
 from deepwright.core.find import find, preset

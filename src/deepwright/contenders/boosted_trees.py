@@ -48,7 +48,7 @@ class BoostedTrees(Contender):
     options: Options
 
     def fit(self, train: pl.DataFrame, valid: pl.DataFrame, brief: Brief) -> BoostedTreesModel:
-        clock = Clock(brief.seconds)
+        clock = Clock(brief.seconds, brief.note)
         learnt, held = lesson(brief.task, train), None
         if valid.height:
             held = lesson(brief.task, valid)

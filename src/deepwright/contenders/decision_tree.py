@@ -49,7 +49,7 @@ class DecisionTree(Contender):
     options: Options
 
     def fit(self, train: pl.DataFrame, valid: pl.DataFrame, brief: Brief) -> DecisionTreeModel:
-        clock = Clock(brief.seconds)
+        clock = Clock(brief.seconds, brief.note)
         learnt = lesson(brief.task, train)
         design = Design.fit(brief.encoding, learnt.frame, scaled=False, dense=True, seed=brief.seed)
         x = np.asarray(design.rows(learnt.frame)).astype(np.float32)

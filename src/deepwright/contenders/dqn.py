@@ -73,9 +73,7 @@ class DeepQ(AgentContender):
     def build(self, task: Control, encoding: Encoding) -> DQN:
         options = self.options
         net = eyes(options.network, options.config, task.spaces, task.spaces.actions)
-        return DQN(
-            net, discount=options.discount, double=options.double, sync=options.sync, blend=options.blend
-        )
+        return DQN(net, discount=options.discount, double=options.double, sync=options.sync, blend=options.blend)
 
     def stream(self, learner: Any, train: pl.DataFrame, brief: Brief, plan: Plan) -> Replay:
         options, task = self.options, brief.task

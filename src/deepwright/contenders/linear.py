@@ -40,7 +40,7 @@ class Linear(Contender):
     options: Options
 
     def fit(self, train: pl.DataFrame, valid: pl.DataFrame, brief: Brief) -> LinearModel:
-        clock = Clock(brief.seconds)
+        clock = Clock(brief.seconds, brief.note)
         learnt = lesson(brief.task, train)
         design = Design.fit(brief.encoding, learnt.frame)
         brief.progress(None, "choosing the penalty")

@@ -2,41 +2,29 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import time
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-import torch
 from pydantic import Field
 
-from deepwright.blocks.network import Network
-from deepwright.contenders._network_model import Blueprint, NetworkModel, load_model
-from deepwright.contenders._network_rows import Columns, encoded, head, sample
-from deepwright.contenders._network_start import FrozenBody, carry
 from deepwright.contenders._settings import settings
-from deepwright.contenders._trial import Course, Judge, restored, run_trial
 from deepwright.core.config import Config, Seconds
 from deepwright.core.contender import Brief, Contender
 from deepwright.core.encoding import Encoding
-from deepwright.core.errors import InternalError, RecipeError, TrainingError
-from deepwright.core.find import find
+from deepwright.core.errors import InternalError, RecipeError
+from deepwright.core.find import find, names
 from deepwright.core.plan import Plan
 from deepwright.core.task import TargetTask
-from deepwright.learners.supervised import Supervised
-from deepwright.streams.rows import Rows
 
 if TYPE_CHECKING:
     import polars as pl
 
+    from deepwright.blocks.network import Network
+    from deepwright.contenders._network_model import NetworkModel
+
 _ENDS = ("epochs", "steps", "time")
-_MEBIBYTE = 1 << 20
-_STEPS = 8
-"""Steps that an epoch has at least, where a recipe does not say how many rows are in a batch …"""
-_SMALLEST = 16
-"""… and batches have at least so many rows."""
 
 
 class Pretrain(Config):
@@ -86,15 +74,21 @@ class NetworkContender(Contender):
         assert isinstance(options, NetworkContender.Options)
         self.chosen = options
         self.start = start
-        self.cls: type[Network] = find("network", options.network)
-        if self.cls.per_position:
+        if options.config or options.training or options.network not in names("network"):
+            _ = self.plan  # a bare name cannot be wrong; PyTorch, seconds to load, waits until it is this one's turn
+
+    @cached_property
+    def plan(self) -> Plan:
+        """How it is trained: the recipe's keys over what the network recommends; loads the network."""
+        cls: type[Network] = find("network", self.chosen.network)
+        if cls.per_position:
             raise RecipeError(
-                f"{options.network} answers at every position of a text, this task wants one answer for a row.",
+                f"{self.chosen.network} answers at every position of a text, this task wants one answer for a row.",
                 where="network",
                 remedy="Ask for language_modelling, or name another network: mlp, tabm, …",
             )
-        settings(self.cls.Config, options.config, "config")
-        self.plan = _plan(self.cls, options.training)
+        settings(cls.Config, self.chosen.config, "config")
+        return _plan(cls, self.chosen.training)
 
     def starting_from(self, model: NetworkModel) -> NetworkContender:
         """The same contender, beginning with another network's weights."""
@@ -105,101 +99,17 @@ class NetworkContender(Contender):
 
         Raises RecipeError where network and columns do not fit, TrainingError where nothing could be learned.
         """
-        began = time.monotonic()
+        from deepwright.contenders._network_fitting import Fitting
+
         if (self.chosen.pretrain or self.chosen.freeze != "none") and self.start is None:
             raise InternalError("a contender that starts from another network was not given one.")
-        budget = brief.memory * _MEBIBYTE
-        columns = encoded(train, brief.encoding, brief.task, brief.folder / "rows" / "train", budget)
-        held = encoded(valid, brief.encoding, brief.task, brief.folder / "rows" / "valid", budget // 4)
-        judge = Judge(brief, valid, held, self.chosen.choose_by)
-        course, state = restored(brief, self._identity(brief))
-        while True:
-            net = self._build(brief, course.restart, columns)
-            left = None if brief.seconds is None else brief.seconds - (time.monotonic() - began)
-            plan = self._fitted_plan(left, course.restart, brief, train.height)
-            self._trial(net, columns, plan, judge, brief, course, state)
-            result = _better(course, net)
-            if course.restart + 1 >= self.chosen.restarts:
-                return self._model(net, result, plan, brief)
-            course, state = course.next(result), None
+        return Fitting(self.chosen, self.plan, self.start, brief).fit(train, valid)
 
     @classmethod
     def load(cls, folder: Path, task: TargetTask, encoding: Encoding, *, trust: Sequence[str] = ()) -> NetworkModel:
+        from deepwright.contenders._network_model import load_model
+
         return load_model(folder, task, encoding, trust)
-
-    def _build(self, brief: Brief, restart: int, columns: Columns) -> Network:
-        """A network with its first weights, which depend on (seed, restart) alone, tried on a few rows."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self._seed(brief) + restart)
-            net = self._blueprint(brief).build()
-        if self.start is None:
-            net.prepare(sample(columns))
-        else:
-            carry(self.start.net, net, replace_head=self.chosen.replace_head)
-        _try_out(net, head(columns, 4), brief.task)
-        return net
-
-    def _trial(
-        self,
-        net: Network,
-        columns: Columns,
-        plan: Plan,
-        judge: Judge,
-        brief: Brief,
-        course: Course,
-        state: dict[str, Any] | None,
-    ) -> None:
-        frozen = FrozenBody(net) if self.chosen.freeze == "body" else None
-        learner = Supervised(frozen or net, brief.task.loss, mixup=plan.mixup, noise=plan.noise, seed=plan.seed)
-        stream = Rows(columns, batch=plan.batch, seed=plan.seed, shuffle=plan.shuffle)
-        run_trial(learner, net, stream, plan, judge, brief, course, self.chosen.restarts, state)
-        net.cpu()
-        if frozen is not None:
-            frozen.check()
-
-    def _fitted_plan(self, left: float | None, restart: int, brief: Brief, rows: int) -> Plan:
-        """The plan of one trial: its seed, its part of the time that is left, smaller batches for small tables."""
-        limits = [self.plan.time] if self.plan.time else []
-        if left is not None:
-            limits.append(max(left, 0.01) / (self.chosen.restarts - restart))
-        update: dict[str, Any] = {"seed": self._seed(brief) + restart, "time": min(limits) if limits else None}
-        if "batch" not in self.chosen.training and self.plan.batch != "full":
-            fewest = 1 << max(0, (rows // _STEPS).bit_length() - 1)  # the power of two at or below
-            update["batch"] = min(self.plan.batch, max(_SMALLEST, fewest))
-        return self.plan.model_copy(update=update)
-
-    def _seed(self, brief: Brief) -> int:
-        return self.plan.seed if "seed" in self.chosen.training else brief.seed
-
-    def _blueprint(self, brief: Brief) -> Blueprint:
-        return Blueprint(
-            network=self.chosen.network,
-            config=self.chosen.config,
-            signature=brief.encoding.signature,
-            outputs=brief.task.outputs,
-        )
-
-    def _identity(self, brief: Brief) -> str:
-        parts = [self.options.model_dump(mode="json"), self._blueprint(brief).plain(), brief.metric, brief.seed]
-        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-    def _model(self, net: Network, result: dict[str, Any], plan: Plan, brief: Brief) -> NetworkModel:
-        net.load_state_dict(result["weights"])
-        shown = plan.model_dump(mode="json", exclude={"time"}) | {"time": self.plan.time}
-        deep = {
-            "network": self.chosen.network,
-            "parameters": sum(parameter.numel() for parameter in net.parameters()),
-            "plan": shown,
-            **{key: result[key] for key in ("stopped", "epochs", "steps", "best_epoch", "skipped")},
-            "frozen": sum(p.numel() for p in net.parameters() if not p.requires_grad),
-            "restarts": self.chosen.restarts,
-            "best_restart": result["restart"],
-            "paper": self.cls.paper,
-        }
-        if result["stopped"] == "time" and result["epochs"] < 1:
-            deep["note"] = "The time ended before one pass over the training rows: give it more, or fewer rows."
-            brief.progress(1.0, deep["note"])
-        return NetworkModel(net, self._blueprint(brief), brief.task, brief.encoding, deep)
 
 
 def _plan(cls: type[Network], training: Mapping[str, Any]) -> Plan:
@@ -210,32 +120,3 @@ def _plan(cls: type[Network], training: Mapping[str, Any]) -> Plan:
     elif not any(end in recommended for end in _ENDS):
         recommended["epochs"] = 100
     return settings(Plan, {**recommended, **training}, "training")
-
-
-def _better(course: Course, net: Network) -> dict[str, Any]:
-    """This trial's result with its weights, or the one before where that was better."""
-    ours = course.result()
-    if ours["rank"] is None and course.kept is None and course.stopped == "not finite":
-        raise TrainingError(
-            "the loss was not finite again and again, from the beginning on.",
-            remedy="Lower training.lr, or look for extreme values in the data.",
-        )
-    if course.kept is not None and (ours["rank"] is None or (course.kept["rank"] or -float("inf")) >= ours["rank"]):
-        return course.kept
-    return {**ours, "weights": {name: tensor.clone() for name, tensor in net.state_dict().items()}}
-
-
-def _try_out(net: Network, batch: dict[str, torch.Tensor], task: TargetTask) -> None:
-    """One forward and backward pass on a few rows, so that what does not fit says so before the work begins."""
-    rows = len(batch["target"])
-    try:
-        given = net.eval()(batch)
-        if given.ndim not in (2, 3) or (given.shape[0], given.shape[-1]) != (rows, task.outputs):
-            shape = tuple(given.shape)
-            raise RecipeError(f"the network gave outputs of shape {shape}, expected ({rows}, {task.outputs}).")
-        task.loss(given, batch["target"]).backward()
-    except (RuntimeError, IndexError, KeyError) as error:
-        why = " ".join(str(error).split())[:300]
-        raise RecipeError(f"the network cannot take these columns: {type(error).__name__}: {why}.") from error
-    finally:
-        net.zero_grad(set_to_none=True)

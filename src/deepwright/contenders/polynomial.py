@@ -58,7 +58,7 @@ class Polynomial(Contender):
         return cls.Options(multiplied=6)
 
     def fit(self, train: pl.DataFrame, valid: pl.DataFrame, brief: Brief) -> DesignModel:
-        clock = Clock(brief.seconds)
+        clock = Clock(brief.seconds, brief.note)
         learnt = lesson(brief.task, train)
         design = Design.fit(brief.encoding, learnt.frame, dense=True, seed=brief.seed)
         x = np.asarray(design.rows(learnt.frame))

@@ -1,6 +1,6 @@
 """Q-learning: a table of what each action is worth in each state, mended after every step (Watkins 1989).
 
-    Q(s, a) ← Q(s, a) + α (r + γ (1 − terminal) max_a' Q(s', a') − Q(s, a))          Sutton and Barto 2018, (6.8)
+Q(s, a) ← Q(s, a) + α (r + γ (1 − terminal) max_a' Q(s', a') − Q(s, a))          Sutton and Barto 2018, (6.8)
 """
 
 from __future__ import annotations
@@ -120,7 +120,9 @@ class _Course:
             happened = worlds.step([action])
             after, done = cell(happened.after[0]), bool(happened.done[0])
             future = (1 - float(happened.terminal[0])) * values[after].max()
-            values[state, action] += rate * (float(happened.reward[0]) + options.discount * future - values[state, action])
+            values[state, action] += rate * (
+                float(happened.reward[0]) + options.discount * future - values[state, action]
+            )
             state = after
 
     def _report(self, episode: int) -> None:

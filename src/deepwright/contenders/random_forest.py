@@ -57,7 +57,7 @@ class RandomForest(Contender):
         return cls.Options(trees=50, smallest_leaf=2)
 
     def fit(self, train: pl.DataFrame, valid: pl.DataFrame, brief: Brief) -> DesignModel:
-        clock = Clock(brief.seconds)
+        clock = Clock(brief.seconds, brief.note)
         learnt = lesson(brief.task, train)
         design = Design.fit(brief.encoding, learnt.frame, scaled=False, dense=True, seed=brief.seed)
         x = np.asarray(design.rows(learnt.frame)).astype(np.float32)

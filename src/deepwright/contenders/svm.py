@@ -52,7 +52,7 @@ class Svm(Contender):
     options: Options
 
     def fit(self, train: pl.DataFrame, valid: pl.DataFrame, brief: Brief) -> DesignModel:
-        clock = Clock(brief.seconds)
+        clock = Clock(brief.seconds, brief.note)
         learnt = lesson(brief.task, train)
         wordy = any(field.form == "tokens" for field in brief.encoding.signature.fields)
         linear = self.options.kernel == "linear" or (self.options.kernel == "auto" and wordy)

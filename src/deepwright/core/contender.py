@@ -18,6 +18,14 @@ if TYPE_CHECKING:
     from deepwright.core.encoding import Encoding
 
 
+NOT_REPEATABLE = "A fit that the clock cuts cannot be repeated exactly."
+"""Ends a note of that kind."""
+
+
+def _unheard(note: str) -> None:
+    """Where nobody keeps notes."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Brief:
     """What a contender is told, beside the rows.
@@ -32,6 +40,7 @@ class Brief:
     rewind:   forget what was logged after this step (a contender that goes on from a checkpoint calls it first).
     progress: called with (fraction done 0 to 1 or None, one line for people); free to call often.
     memory:   mebibytes that encoded training data may take; more goes to mapped files in `folder`.
+    note:     called with one sentence that must stand beside the score, such as that the clock cut the fit short.
     """
 
     task: Any
@@ -44,6 +53,7 @@ class Brief:
     rewind: Callable[[int], None]
     progress: Callable[[float | None, str], None]
     memory: int = 2048
+    note: Callable[[str], None] = _unheard
 
 
 class Order(Config):

@@ -76,3 +76,14 @@ class Metric(ABC):
         None where only `take` will do. For metrics that are no mean over rows; makes their intervals fast.
         """
         return None
+
+    def linearised(self, answers: Answers) -> np.ndarray | None:
+        """(B,) terms whose mean is the score, and whose mean over a resample is the resample's score to first order:
+        the score plus B times its derivative by each row's weight (the infinitesimal jackknife, Jaeckel 1972). None
+        where it is not worked out. For metrics whose resamples cost much; used where rows are very many."""
+        return None
+
+    def by_chance(self, answers: Answers, draws: int, seed: int) -> np.ndarray | None:
+        """(draws,) scores that chance alone gives on these rows where nothing is wrong, or None. For metrics to which
+        noise adds: their resamples, noisier than the rows, lie beyond the score."""
+        return None

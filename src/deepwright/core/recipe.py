@@ -2,11 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import Field
 
 from deepwright.core.config import Config, Seconds
+from deepwright.core.find import names
+
+GROUPS = ("rule", "all")
+"""Entries of `contenders` that stand for several."""
+NOT_IN_ALL = frozenset({"network", "rule_base"})
+"""Contenders that "all" leaves out: they need settings of their own."""
+
+
+def label(entry: str | Mapping[str, Any]) -> str:
+    """The name under which an entry of `contenders` runs: "small" for {network: mlp, as: small}, "linear_network" for
+    {network: linear}, since the classical contender is called linear too."""
+    if isinstance(entry, str):
+        return entry.rpartition(":")[2]
+    if "as" not in entry and "network" in entry:
+        return network_label(str(entry["network"]))
+    named = entry.get("as") or next((key for key in entry if key != "as"), "")
+    return str(named).rpartition(":")[2]
+
+
+def network_label(name: str) -> str:
+    """The name under which a network runs that is given no other."""
+    return f"{name}_network" if name in names("contender") else name.rpartition(":")[2]
 
 
 class SplitRecipe(Config):
@@ -85,8 +108,9 @@ class Recipe(Config):
     """What is asked."""
     contenders: tuple[str | dict[str, Any], ...] | None = None
     """Who may answer: a contender's or network's name, "rule", "all", or an object
-    {network: mlp, config: {widths: [16]}, training: {epochs: 100}, as: small} or {boosted_trees: {…}}; without it
-    those that the task names: for a column to predict rule, linear, boosted_trees and tabm."""
+    {network: mlp, config: {widths: [16]}, training: {epochs: 100}, as: small} or {boosted_trees: {…}}, which takes the
+    place of the one of its name in "rule" or "all"; without it those that the task names: for a column to predict rule,
+    linear, boosted_trees and tabm."""
     time: Seconds | None = 300.0
     """For all contenders together, saving and report apart: seconds, "60s", "5m"; null: as long as it takes."""
     seed: int = Field(default=0, ge=0)
@@ -94,7 +118,7 @@ class Recipe(Config):
     silence: tuple[str, ...] = ()
     """Findings that are intended and not to be shown again."""
     allow: tuple[str, ...] = ()
-    """Data checks that are known and accepted, e.g. "target_leakage:casual"."""
+    """Data checks that are known and accepted, e.g. "target_leakage:casual+registered"."""
     learning_curve: bool = False
     """Fit the winner on growing shares of the training rows too."""
     parent: str | None = None

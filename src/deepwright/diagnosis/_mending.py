@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from deepwright.core.errors import RecipeError, not_found
-from deepwright.core.find import names
+from deepwright.core.find import find, names
+from deepwright.core.recipe import GROUPS, NOT_IN_ALL, label, network_label
 from deepwright.core.task import TargetTask
 
 if TYPE_CHECKING:
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
 
 _STEP = re.compile(r'"((?:[^"\\]|\\.)*)"|([^."]+)')
 _GONE = object()
-_GROUPS = ("rule", "all")
-"""Entries that stand for several contenders."""
 
 
 def mend(recipe: Mapping[str, Any], finding: Finding) -> dict[str, Any]:
@@ -33,6 +32,8 @@ def edit(recipe: Mapping[str, Any], key: str, value: Any) -> dict[str, Any]:
     data.split.seed              steps are parted by dots; one that holds a dot is quoted: data.kinds."sepal.length"
     contenders.NAME.training.lr  the contender of that name; a plain "tabm" becomes {network: tabm, training: {lr: …}}
     training.lr                  the same for every network among the contenders
+
+    A contender that is there through "rule" or "all" gets an entry of its own, which goes before the group's.
     """
     return _change(recipe, key, value)
 
@@ -40,14 +41,6 @@ def edit(recipe: Mapping[str, Any], key: str, value: Any) -> dict[str, Any]:
 def remove(recipe: Mapping[str, Any], key: str) -> dict[str, Any]:
     """The tree without `key`, which need not be there; `contenders.NAME` takes a contender out."""
     return _change(recipe, key, _GONE)
-
-
-def label(entry: str | Mapping[str, Any]) -> str:
-    """The name under which an entry of `contenders` runs, e.g. "small" for {network: mlp, as: small}."""
-    if isinstance(entry, str):
-        return entry.rpartition(":")[2]
-    named = entry.get("as") or entry.get("network") or next((key for key in entry if key != "as"), "")
-    return str(named).rpartition(":")[2]
 
 
 def steps(key: str) -> list[str]:
@@ -60,7 +53,7 @@ def steps(key: str) -> list[str]:
 
 def _change(recipe: Mapping[str, Any], key: str, value: Any) -> dict[str, Any]:
     path = steps(key)
-    entries = list(recipe.get("contenders") or TargetTask.entrants)
+    entries = list(recipe.get("contenders") or _entrants(recipe))
     if path[0] == "contenders" and len(path) > 1:
         return {**recipe, "contenders": _one(entries, path[1], path[2:], value, key)}
     if path[0] in ("training", "config") and len(path) > 1:
@@ -68,14 +61,25 @@ def _change(recipe: Mapping[str, Any], key: str, value: Any) -> dict[str, Any]:
     return _set(recipe, path, value, key)
 
 
+def _entrants(recipe: Mapping[str, Any]) -> tuple[str, ...]:
+    """Who answers where the recipe names nobody."""
+    name = (recipe.get("task") or {}).get("name")
+    return find("task", name).entrants if name in names("task") else TargetTask.entrants
+
+
 def _one(entries: list[Any], name: str, path: Sequence[str], value: Any, key: str) -> list[Any]:
     labels = [label(entry) for entry in entries]
     if name not in labels:
-        groups = [entry for entry in entries if entry in _GROUPS]
-        error = not_found("contender", name, labels, where=key)
-        if groups:
-            error.remedy = f"If it comes from '{groups[-1]}', name it on its own instead. {error.remedy or ''}".strip()
-        raise error
+        member = _member(entries, name)
+        if member is None:
+            raise not_found("contender", name, labels, where=key)
+        if value is _GONE and not path:
+            raise RecipeError(
+                f"'{name}' is there through 'rule' or 'all', of which none can be taken out.",
+                where=key,
+                remedy="List under contenders by name those that are to stay.",
+            )
+        entries, labels = [*entries, member], [*labels, name]
     place = labels.index(name)
     if path:
         return [*entries[:place], _with(entries[place], path, value, key), *entries[place + 1 :]]
@@ -86,12 +90,33 @@ def _one(entries: list[Any], name: str, path: Sequence[str], value: Any, key: st
     return entries[:place] + entries[place + 1 :]
 
 
+def _member(entries: list[Any], name: str) -> str | dict[str, Any] | None:
+    """An entry of its own for a contender that a group among the entries stands for; None where none does."""
+    if "all" in entries:
+        network = next((net for net in _by_name_alone() if network_label(net) == name), None)
+        if network is not None:
+            return {"network": network, "as": name} if network != name else {"network": network}
+    known = name in names("contender") and name not in NOT_IN_ALL
+    if known and ("all" in entries or ("rule" in entries and find("contender", name).family == "rule")):
+        return {name: {}}
+    return None
+
+
 def _networks(entries: list[Any], path: Sequence[str], value: Any, key: str) -> list[Any]:
+    if "all" in entries:
+        here = [label(entry) for entry in entries]
+        found = [_member(entries, network_label(name)) for name in _by_name_alone() if network_label(name) not in here]
+        entries = [*entries, *found]
     if not any(_is_network(entry) for entry in entries):
         raise RecipeError(
             "none of the contenders is a network by name.", where=key, remedy=f"Write contenders.NAME.{key} instead."
         )
     return [_with(entry, path, value, key) if _is_network(entry) else entry for entry in entries]
+
+
+def _by_name_alone() -> list[str]:
+    """Networks that "all" stands for."""
+    return [name for name in names("network") if not find("network", name).per_position]
 
 
 def _is_network(entry: str | Mapping[str, Any]) -> bool:
@@ -103,7 +128,7 @@ def _is_network(entry: str | Mapping[str, Any]) -> bool:
 def _with(entry: str | Mapping[str, Any], path: Sequence[str], value: Any, key: str) -> dict[str, Any]:
     """The entry as an object with one of its options changed."""
     if isinstance(entry, str):
-        if entry in _GROUPS:
+        if entry in GROUPS:
             raise RecipeError(f"'{entry}' stands for several contenders.", where=key, remedy="Name the one you mean.")
         entry = {"network": entry} if _is_network(entry) else {entry: {}}
     if "network" in entry or path[0] == "as":

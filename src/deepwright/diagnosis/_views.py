@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from deepwright.diagnosis._mending import label
+from deepwright.core.find import find, names
+from deepwright.core.recipe import label
 
 if TYPE_CHECKING:
     from deepwright.evaluation.parts import Scores
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 Z95 = 1.959964
 """Standard errors from the middle of a 95 % interval to its end."""
+_PERFECT_R2 = 0.9999
+"""What is left is a ten-thousandth of the target's variance."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +123,34 @@ def best(record: Record, *families: str) -> Scores | None:
     """The contender of these families with the best test score, None where none has one."""
     ranked = [scores for scores in record.scores.values() if scores.family in families and math.isfinite(scores.score)]
     return max(ranked, key=lambda scores: sign(record) * scores.score, default=None)
+
+
+def cut_short(scores: Scores) -> bool:
+    """Whether the clock ended a network before one epoch, or while its early stopping could not have spoken yet."""
+    deep = scores.deep
+    if deep is None or deep.stopped != "time" or not math.isfinite(deep.epochs):
+        return False
+    patience = deep.plan.get("patience")
+    return deep.epochs < 1 or (isinstance(patience, int) and deep.epochs <= patience)
+
+
+def nothing_to_gain(record: Record, scores: Scores) -> bool:
+    """Whether its validation score cannot be told from a perfect one on so many rows.
+
+    A perfect share of n rows has Wilson's interval (1927) from n / (n + z²) on: a score in it may be perfect. Metrics
+    without a worst value have no such interval; for them an R² of 0.9999 is called perfect.
+    """
+    task = record.run.task
+    if task is None or task.metric.name not in names("metric") or not math.isfinite(scores.valid_score):
+        return False
+    metric = find("metric", task.metric.name)
+    worst, perfect = metric.bounds if metric.greater_is_better else reversed(metric.bounds)
+    if scores.valid_score == perfect or scores.valid.get("r2", 0.0) >= _PERFECT_R2:
+        return True
+    rows = rows_in(record, "valid")
+    if rows == 0 or not math.isfinite(perfect - worst):
+        return False
+    return abs(perfect - scores.valid_score) <= abs(perfect - worst) * Z95**2 / (rows + Z95**2)
 
 
 @dataclass(frozen=True, kw_only=True)

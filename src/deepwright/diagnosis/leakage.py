@@ -29,9 +29,13 @@ class Leakage(Diagnosis):
     doctor: ClassVar[str] = "D-06"
 
     def check(self, record: Record) -> Iterator[Finding]:
+        ignored = _ignored(recipe(record))
         for found in record.run.checks:
             kind = found.id.partition(":")[0]
             if kind in _CAUSES and found.severity != "info":
+                if kind == "target_leakage":
+                    # Each edit holds those before it, so that all of them applied in turn leave every column out.
+                    ignored += [column for column in _columns(found) if column not in ignored]
                 yield self.found(
                     found.severity,
                     found.message,
@@ -40,7 +44,7 @@ class Leakage(Diagnosis):
                     },
                     cause=_CAUSES[kind],
                     remedy=found.remedy or "Leave the column out, or split so that such rows stay together.",
-                    edit=_edit(kind, found, recipe(record)),
+                    edit=_edit(kind, found, ignored),
                 )
 
     @classmethod
@@ -60,12 +64,22 @@ class Leakage(Diagnosis):
         return healthy_run().but(run={"checks": [check]})
 
 
-def _edit(kind: str, found: Check, tree: Mapping[str, Any]) -> dict[str, Any] | None:
-    column = found.id.partition(":")[2]
+def _ignored(tree: Mapping[str, Any]) -> list[str]:
     data = tree.get("data")
+    return list(data.get("ignore") or ()) if isinstance(data, dict) else []
+
+
+def _columns(found: Check) -> list[str]:
+    """The columns that a check of target leakage names: one, or the two that make the target together."""
+    pair = found.numbers.get("columns")
+    named = pair if isinstance(pair, list) else [found.id.partition(":")[2]]
+    return [str(column) for column in named if column]
+
+
+def _edit(kind: str, found: Check, ignored: list[str]) -> dict[str, Any] | None:
+    column = found.id.partition(":")[2]
     if kind == "target_leakage" and column:
-        ignored = data.get("ignore") if isinstance(data, dict) else None
-        return {"data.ignore": [*(ignored or ()), column]}
+        return {"data.ignore": list(ignored)}
     if kind == "groups_straddle" and column:
         return {"data.split.by": "group", "data.split.column": column}
     if kind == "time_runs_backwards" and column:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from deepwright.diagnosis import Diagnosis, Example, Finding, curve, healthy_run
-from deepwright.diagnosis._views import Curve, curves, noise, recipe
+from deepwright.diagnosis._views import Curve, curves, cut_short, noise, nothing_to_gain, recipe
 
 if TYPE_CHECKING:
     from deepwright.evaluation.record import Record
@@ -26,7 +26,8 @@ _BARELY = 0.3
 
 class LearningRateTooLow(Diagnosis):
     """The fall over the last reports is a line fitted to them; it must be steep and clear of its own standard error.
-    Where validation has turned by then, more training would not help: silent."""
+    Where validation has turned by then, or cannot get better than it is, more training would not help: silent. What the
+    clock cut short is `undertrained`, unless its steps are what held it back."""
 
     name: ClassVar[str] = "learning_rate_too_low"
     title: ClassVar[str] = "Learning rate too low, or trained too short"
@@ -34,10 +35,12 @@ class LearningRateTooLow(Diagnosis):
 
     def check(self, record: Record) -> Iterator[Finding]:
         for found in curves(record):
-            if found.stopped != "patience":
-                yield from self._look(found, recipe(record))
+            scores = record.scores.get(found.contender)
+            if found.stopped == "patience" or (scores is not None and nothing_to_gain(record, scores)):
+                continue
+            yield from self._look(found, recipe(record), cut=scores is not None and cut_short(scores))
 
-    def _look(self, found: Curve, tree: Mapping[str, Any]) -> Iterator[Finding]:
+    def _look(self, found: Curve, tree: Mapping[str, Any], *, cut: bool) -> Iterator[Finding]:
         known = np.isfinite(found.train) & np.isfinite(found.epoch)
         loss, epoch = found.train[known], found.epoch[known]
         if len(loss) < _FEWEST or loss[-1] <= 0:
@@ -50,6 +53,8 @@ class LearningRateTooLow(Diagnosis):
         ratio = found.update_ratio[np.isfinite(found.update_ratio)]
         tiny = len(ratio) > 0 and float(np.median(ratio)) < _TINY
         slow = tiny or loss[-1] > (1 - _BARELY) * loss[0]
+        if cut and not slow:
+            return
         yield self.found(
             "warn",
             f"training loss still fell by {per_epoch:.1%} an epoch at the end (from {loss[0]:.3g} to {loss[-1]:.3g} in "

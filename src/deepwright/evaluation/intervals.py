@@ -10,6 +10,13 @@ scored again. Where rows belong to groups, groups are drawn. Three refinements k
 - resamples of a metric that repeats alone make larger or smaller (`Metric.resampling_shifts`: a distance between two
   sets of rows) are moved by their mean distance from the score, so that only their spread is used. The interval is then
   about the score of as many rows as these; how much fewer rows than all there are add to it is not in it.
+- where chance alone adds to a score, as to the calibration error, resamples lie above the score as the score lies
+  above the truth: the basic bootstrap turns the interval round the score (Davison and Hinkley 1997, Bootstrap Methods
+  and their Application, section 5.2); it is widened to hold the score itself, and begins at the bound where chance
+  alone explains the score.
+
+Where a score is no mean and rows are very many, its linear terms are resampled instead (the infinitesimal jackknife;
+for ROC-AUC these are the placement values of DeLong et al. 1988): resamples would be few, and tell less.
 
 Below ten rows (or groups) nothing but Wilson's interval is given: (NaN, NaN) says unknown.
 """
@@ -34,6 +41,9 @@ _BLOCKS = 2_000
 the spread of a score, and the cost stays the same however many rows there are."""
 _CELLS = 4_000_000
 """Weighted rows in all resamples together of a score that is no mean; many rows mean fewer resamples, at least 100."""
+_FEW = 1_000
+"""Resamples below which the linear terms of a score, where it has them, are resampled instead, and a spread is all that
+is read from resamples."""
 _CHUNK = 500_000
 """Weights in memory at once."""
 _Z = 1.959963984540054
@@ -71,6 +81,7 @@ def interval(
     if groups is None and terms is not None and _is_share(metric, terms):
         low, high = _wilson(float(terms.sum()), len(terms))
         return low, high
+    terms = _linear(metric, _cost(metric, answers), answers) if terms is None else terms
     units = _Units(len(answers), groups)
     if units.count < FEWEST:
         return float("nan"), float("nan")
@@ -81,6 +92,12 @@ def interval(
         scores = _all(score(weights) for weights in units.weights(_affordable(_cost(metric, answers)), seed))
         scores = _unshifted(metric, scores, metric.score(answers))
     low, high = _percentiles(scores, units.count)
+    chance = metric.by_chance(answers, _RESAMPLES, seed)
+    if chance is not None:
+        value = metric.score(answers)
+        low, high = _turned(value, low, high)
+        if value <= np.quantile(chance, 1 - (1 - LEVEL) / 2):
+            low = metric.bounds[0]
     if low == high:
         low, high = _opened(metric, answers, low, units.count)
     return max(low, metric.bounds[0]), min(high, metric.bounds[1])
@@ -107,6 +124,9 @@ def compare_paired(
     shares = terms_a is not None and terms_b is not None and _is_share(metric, terms_a, terms_b)
     if groups is None and shares and terms_a is not None and terms_b is not None:
         return _bonett_price(value, sign * (terms_a - terms_b))
+    cost = _cost(metric, a) + _cost(metric, b)
+    if terms_a is None or terms_b is None:
+        terms_a, terms_b = _linear(metric, cost, a), _linear(metric, cost, b)
     units = _Units(len(a), groups)
     unknown = Difference(value=value, low=float("nan"), high=float("nan"), error=float("nan"))
     if units.count < FEWEST:
@@ -115,10 +135,12 @@ def compare_paired(
         scores = _means(sign * (terms_a - terms_b), units, seed)
     else:
         score_a, score_b = _scorer(metric, a), _scorer(metric, b)
-        resamples = _affordable(_cost(metric, a) + _cost(metric, b))
+        resamples = _affordable(cost)
         drawn = (sign * (score_a(weights) - score_b(weights)) for weights in units.weights(resamples, seed))
         scores = _unshifted(metric, _all(drawn), value)
     low, high = _percentiles(scores, units.count)
+    if metric.by_chance(a, 1, seed) is not None:
+        low, high = _turned(value, low, high)
     known = scores[np.isfinite(scores)]
     error = float(known.std(ddof=1)) if len(known) > 1 else float("nan")
     return Difference(value=value, low=low, high=high, error=error)
@@ -176,6 +198,16 @@ def _unshifted(metric: Metric, scores: np.ndarray, score: float) -> np.ndarray:
     return scores - (known.mean() - score) if metric.resampling_shifts and len(known) else scores
 
 
+def _linear(metric: Metric, cost: int, answers: Answers) -> np.ndarray | None:
+    """The linear terms of a score that is no mean, where so few resamples of it itself could be afforded."""
+    return metric.linearised(answers) if _affordable(cost) < _FEW else None
+
+
+def _turned(score: float, low: float, high: float) -> tuple[float, float]:
+    """The basic bootstrap: the resamples lie about the score as the score lies about the truth."""
+    return min(2 * score - high, score), max(2 * score - low, score)
+
+
 def _scorer(metric: Metric, answers: Answers) -> Scores:
     if metric.weighted(answers, np.ones((1, len(answers)))) is not None:
         return partial(_weighted, metric, answers)
@@ -212,7 +244,7 @@ def _percentiles(scores: np.ndarray, units: int) -> tuple[float, float]:
     if len(known) < len(scores) / 2:
         return float("nan"), float("nan")
     tail = float(ndtr(np.sqrt(units / (units - 1)) * stdtrit(units - 1, (1 - LEVEL) / 2)))
-    if len(known) < 1_000:
+    if len(known) < _FEW:
         # Few resamples know their spread better than their tails; they are few only where rows are very many.
         half = float(known.std(ddof=1)) * _Z
         return float(known.mean()) - half, float(known.mean()) + half

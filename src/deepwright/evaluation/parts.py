@@ -198,6 +198,7 @@ class Scores(_Part):
     predict_microseconds_per_row: Number = math.nan
     bytes: Annotated[int, Field(ge=0, lt=2**63)] | None = None
     explain: str = ""
+    notes: tuple[str, ...] = ()
     deep: Deep | None = None
 
 

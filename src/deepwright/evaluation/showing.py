@@ -73,6 +73,7 @@ def _contest(record: Record) -> list[RenderableType]:
         winner = record.winner.name if record.winner else None
         parts += [_text(""), contest_table(record.scores.values(), record.run.task.metric, winner)]
         parts += [_text(f"{s.name}: {s.why}", "dim") for s in record.scores.values() if s.why]
+        parts += [_text(f"{s.name}: {note}", "dim") for s in record.scores.values() for note in s.notes]
     if record.verdict is not None and record.verdict.sentence:
         parts += [_text(""), _text(record.verdict.sentence, "bold"), _text(record.verdict.recommendation), _text("")]
     return parts

@@ -22,6 +22,11 @@ _IDENTIFIER_WORD = re.compile(
 )
 _IDENTIFIER_CAMEL = re.compile(r"[a-z](Id|ID|Key|Index|Nr)$")
 
+FEW = 6
+"""Texts that are told apart by comparing with each, at most."""
+_PROBE = 500
+"""Rows that show whether the texts of a column are few."""
+
 NUMBER_FRACTION = 0.95
 """Share of a text column's values that must read as numbers for it to count as a number column."""
 
@@ -46,11 +51,38 @@ def is_blank(column: pl.Series) -> pl.Series:
     return missing | likely.scatter(likely.arg_true(), blank)
 
 
+def count_blank(column: pl.Series) -> int:
+    """How many values `is_blank` is true for."""
+    if column.dtype.is_float():
+        tainted = column.sum() != column.sum()  # not a number is not itself
+        return column.null_count() + (int(column.is_nan().sum()) if tainted else 0)
+    if column.dtype != pl.String:
+        return column.null_count()
+    return int(is_blank(column).sum())
+
+
+def few_texts(column: pl.Series) -> dict[str, int] | None:
+    """Value → rows, of a text column of a few different values; None where there are more.
+
+    Comparing with each of a few costs less than hashing every row.
+    """
+    values = column.head(_PROBE).unique(maintain_order=True).drop_nulls().to_list()
+    if len(values) > FEW:
+        return None
+    counts = {value: int((column == value).sum()) for value in values}
+    return counts if sum(counts.values()) + column.null_count() == len(column) else None
+
+
 def floats(column: pl.Series) -> np.ndarray:
     """(B,) float64; NaN where missing or where a text is no number. Values that cannot be numbers are all NaN.
 
     Without missing values and in float64 already, this is a view of the column, not a copy.
     """
+    return numbers(column).to_numpy()
+
+
+def numbers(column: pl.Series) -> pl.Series:
+    """What `floats` reads, as a float64 column; missing is null (or NaN, as it came)."""
     dtype = column.dtype
     if dtype == pl.String:
         column = column.str.strip_chars().cast(pl.Float64, strict=False)
@@ -59,7 +91,7 @@ def floats(column: pl.Series) -> np.ndarray:
     elif dtype != pl.Float64:
         numeric = dtype.is_numeric() or dtype == pl.Boolean
         column = column.cast(pl.Float64) if numeric else pl.Series(column.name, [None] * len(column), dtype=pl.Float64)
-    return column.to_numpy()
+    return column
 
 
 def texts(column: pl.Series) -> pl.Series:

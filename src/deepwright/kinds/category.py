@@ -14,7 +14,9 @@ from deepwright.core.fields import Field
 from deepwright.core.kind import NO_OPTIONS, Encoder, Guess, Kind
 from deepwright.kinds._shared import (
     BLANK,
+    FEW,
     count,
+    few_texts,
     floats,
     is_blank,
     known_values,
@@ -75,9 +77,10 @@ class Category(Kind):
         if rows == 0:
             raise DataError("a category column needs at least one training row.", where=f"column '{column.name}'")
         least = int(min(5, max(1, rows // 50)))
-        counts = texts(column).alias("value").to_frame().group_by("value").len("count")
-        counts = counts.filter(pl.col("value").str.contains(BLANK).not_()).sort(
-            "count", "value", descending=[True, False]
+        counts = (
+            _counted(texts(column))
+            .filter(pl.col("value").str.contains(BLANK).not_())
+            .sort("count", "value", descending=[True, False])
         )
         common = counts.filter(pl.col("count") >= least)["value"].to_list()[:_MOST_CODES]
         state = CategoryState(
@@ -130,6 +133,10 @@ class CategoryEncoder(Encoder):
 
     def _encode(self, column: pl.Series) -> np.ndarray:
         """(B,) int64 codes."""
+        if column.dtype == pl.String and len(self._state.values) <= FEW and not column.has_nulls():
+            found = self._compared(column)
+            if found is not None:
+                return found
         places = self._places(column)
         if not places.has_nulls():
             return self._code_of[places.to_numpy()]
@@ -139,6 +146,13 @@ class CategoryEncoder(Encoder):
         if self._state.missing:
             codes[is_blank(column).to_numpy()] = self._codes - 1
         return codes
+
+    def _compared(self, column: pl.Series) -> np.ndarray | None:
+        """(B,) int64 codes by comparing with each value; None where some text is none of them."""
+        codes = np.zeros(len(column), dtype=np.uint8)
+        for code, value in enumerate(self._state.values, start=1):
+            codes += (column == value).to_numpy() * np.uint8(code)
+        return codes.astype(np.int64) if codes.all() else None
 
     def _places(self, column: pl.Series) -> pl.Series:
         """(B,) where each value stands among values and rare; null when it is missing or never seen."""
@@ -176,6 +190,16 @@ class CategoryEncoder(Encoder):
 
     def state(self) -> dict[str, Any]:
         return self._state.model_dump(mode="json")
+
+
+def _counted(values: pl.Series) -> pl.DataFrame:
+    """ "value" and "count" of the texts, in any order."""
+    counts = few_texts(values)
+    if counts is None:
+        return values.alias("value").to_frame().group_by("value").len("count")
+    return pl.DataFrame(
+        {"value": list(counts), "count": list(counts.values())}, schema={"value": pl.String, "count": pl.UInt32}
+    )
 
 
 def _whole(known: pl.Series) -> bool:

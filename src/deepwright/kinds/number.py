@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -13,8 +14,8 @@ from deepwright.core.config import Config
 from deepwright.core.errors import DataError, RecipeError, RunError
 from deepwright.core.fields import Field
 from deepwright.core.kind import NO_OPTIONS, Encoder, Guess, Kind
-from deepwright.kinds._moments import Moments, moments
-from deepwright.kinds._shared import NUMBER_FRACTION, count, floats, is_blank, read_state
+from deepwright.kinds._moments import Moments, column_moments
+from deepwright.kinds._shared import NUMBER_FRACTION, count, count_blank, floats, is_blank, numbers, read_state
 
 SCALES = ("standard", "quantile", "minmax", "none")
 _QUANTILES = 1000
@@ -25,6 +26,8 @@ _HUGE = 1e300
 """Quantiles stay within, so that the distance of two is still a float64."""
 _CLOSE = 1e-290
 """Quantiles all nearer than this are one value: slopes between them would leave float64."""
+_SCRATCH = 65_536
+"""Values scaled at a time by `Encoding.tensors`."""
 _LIMIT = 3e38
 """Just inside float32."""
 
@@ -65,7 +68,7 @@ class Number(Kind):
         return pl.Series("size", values)
 
     def recognise(self, column: pl.Series) -> Guess:
-        rows = len(column) - int(is_blank(column).sum())
+        rows = len(column) - count_blank(column)
         dtype = column.dtype
         if rows == 0:
             sure = 0.3 if dtype.is_numeric() else 0.0
@@ -90,9 +93,10 @@ class Number(Kind):
             )
         if len(column) == 0:
             raise DataError("a number column needs at least one training row.", where=f"column '{column.name}'")
-        values = floats(column)
-        facts = moments(values)
-        infinite, not_numbers = (0, 0) if facts.count == len(values) else _unusable(column, values)
+        values = numbers(column)
+        facts = column_moments(values)
+        read = facts.count == len(column) - column.null_count()
+        infinite, not_numbers = (0, 0) if read else _unusable(column, values.to_numpy())
         center, spread = _center_and_spread(scale, facts)
         state = NumberState(
             column=column.name,
@@ -107,7 +111,7 @@ class Number(Kind):
             infinite=infinite,
             not_numbers=not_numbers,
         )
-        return NumberEncoder(state, _quantiles(values, seed) if scale == "quantile" else None)
+        return NumberEncoder(state, _quantiles(values.to_numpy(), seed) if scale == "quantile" else None)
 
     def load(self, state: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Encoder:
         known = read_state(NumberState, state, self.name)
@@ -178,8 +182,8 @@ class NumberEncoder(Encoder):
             return _normal_scores(values, self._quantiles).astype(np.float32)
         # Taken away and divided in float64, so that large offsets cost no digits; clipped in float32, half as wide.
         with np.errstate(over="ignore", under="ignore"):
-            scaled = values - self._state.center
-            scaled /= self._state.spread
+            scaled = np.subtract(values, self._state.center, out=_scratch(len(values)))
+            np.divide(scaled, self._state.spread, out=scaled)
             narrow = scaled.astype(np.float32)
         return np.clip(narrow, *self._span, out=narrow)
 
@@ -211,6 +215,19 @@ class NumberEncoder(Encoder):
 
     def arrays(self) -> dict[str, np.ndarray]:
         return {} if self._quantiles is None else {"quantiles": self._quantiles}
+
+
+_HELD = threading.local()
+
+
+def _scratch(size: int) -> np.ndarray:
+    """(size,) float64 of this thread, to be written over: fresh memory costs more than the arithmetic in it."""
+    if size > _SCRATCH:
+        return np.empty(size)
+    if not hasattr(_HELD, "array"):
+        _HELD.array = np.empty(_SCRATCH)
+    whole: np.ndarray = _HELD.array
+    return whole[:size]
 
 
 def _unusable(column: pl.Series, values: np.ndarray) -> tuple[int, int]:

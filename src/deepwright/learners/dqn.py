@@ -35,7 +35,13 @@ class DQN(Learner):
     """net: (B, D) → (B, A), Q of every action. discount: γ. sync: C. blend: τ, in place of C."""
 
     def __init__(
-        self, net: nn.Module, *, discount: float = 0.99, double: bool = True, sync: int = 500, blend: float | None = None
+        self,
+        net: nn.Module,
+        *,
+        discount: float = 0.99,
+        double: bool = True,
+        sync: int = 500,
+        blend: float | None = None,
     ) -> None:
         super().__init__()
         self.net, self.target = net, copy.deepcopy(net).requires_grad_(False)

@@ -165,6 +165,24 @@ def macro_over_rankings(answers: Answers, weights: np.ndarray, summary: Callable
     return mean_of_defined(np.stack(values, axis=1)) if values else np.full(len(weights), np.nan)
 
 
+class Steps(NamedTuple):
+    """A ranking's S steps by falling score: positives and all rows in each (S,), and the step of each row (B,)."""
+
+    positive: np.ndarray
+    every: np.ndarray
+    of_row: np.ndarray
+
+
+def macro_of_terms(answers: Answers, terms: Callable[[np.ndarray, Steps], np.ndarray]) -> np.ndarray:
+    """(B,) mean over `one_against_rest`, where it is defined, of `terms` (positive (B,), steps) → (B,)."""
+    found = []
+    for score, positive in one_against_rest(answers):
+        _, of_row = np.unique(-score, return_inverse=True)
+        steps = Steps(np.bincount(of_row, weights=positive), np.bincount(of_row).astype(np.float64), of_row)
+        found.append(terms(positive, steps))
+    return mean_of_defined(np.stack(found, axis=1)) if found else np.full(len(answers), np.nan)
+
+
 def probability_of_truth(answers: Answers) -> np.ndarray:
     """(B,) what the true class was given; 0 for a class that training never showed. NaN without probabilities."""
     if answers.probability is None:

@@ -13,7 +13,9 @@ from deepwright.metrics._shared import (
     TINY,
     ByWeights,
     Ranking,
+    Steps,
     dot,
+    macro_of_terms,
     macro_over_rankings,
     ratio,
 )
@@ -42,3 +44,24 @@ class AveragePrecision(ByWeights):
             return ratio(dot(found, pure) - dot(found[:, :-1], pure[:, 1:]), found[:, -1])
 
         return macro_over_rankings(answers, weights, area)
+
+    def linearised(self, answers: Answers) -> np.ndarray:
+        """A row's weight moves the precision of its own step and of every step below it."""
+
+        def terms(positive: np.ndarray, steps: Steps) -> np.ndarray:
+            ones, seen = steps.positive.sum(), np.cumsum(steps.every)
+            if not ones:
+                return np.full(len(positive), np.nan)
+            pure = np.cumsum(steps.positive) / seen
+            area = steps.positive @ pure / ones
+            lifts = _from_here(steps.positive / seen)  # what a positive adds to the steps from its own on
+            sinks = _from_here(steps.positive * pure / seen)  # what any row takes from them
+            slope = positive * (pure - area + lifts)[steps.of_row] - sinks[steps.of_row]
+            return area + len(positive) / ones * slope
+
+        return macro_of_terms(answers, terms)
+
+
+def _from_here(values: np.ndarray) -> np.ndarray:
+    """(S,) sum of each value and all after it."""
+    return np.cumsum(values[::-1])[::-1]

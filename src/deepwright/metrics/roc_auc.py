@@ -7,7 +7,17 @@ from typing import ClassVar
 import numpy as np
 
 from deepwright.core.metric import Answers
-from deepwright.metrics._shared import CLASSIFICATION, TAGGING, ByWeights, Ranking, dot, macro_over_rankings, ratio
+from deepwright.metrics._shared import (
+    CLASSIFICATION,
+    TAGGING,
+    ByWeights,
+    Ranking,
+    Steps,
+    dot,
+    macro_of_terms,
+    macro_over_rankings,
+    ratio,
+)
 
 
 class RocAuc(ByWeights):
@@ -35,3 +45,20 @@ class RocAuc(ByWeights):
             return ratio(0.5 * (pairs + crossed), pairs)
 
         return macro_over_rankings(answers, weights, area)
+
+    def linearised(self, answers: Answers) -> np.ndarray:
+        """The placement values whose variance DeLong et al. (1988) use: how much of the other side is beaten."""
+
+        def terms(positive: np.ndarray, steps: Steps) -> np.ndarray:
+            negative = steps.every - steps.positive
+            ones, zeros = steps.positive.sum(), negative.sum()
+            if not ones * zeros:
+                return np.full(len(positive), np.nan)
+            beaten = (zeros - np.cumsum(negative) + 0.5 * negative) / zeros  # by a positive in the step
+            beating = (np.cumsum(steps.positive) - 0.5 * steps.positive) / ones  # a negative in the step
+            area = steps.positive @ beaten / ones
+            placed = np.where(positive, (beaten / ones)[steps.of_row], (beating / zeros)[steps.of_row])
+            share = np.where(positive, 1.0 / ones, 1.0 / zeros)
+            return area + len(positive) * (placed - area * share)
+
+        return macro_of_terms(answers, terms)

@@ -171,14 +171,14 @@ def _pairs(sample: pl.DataFrame, numbers: list[str], answer: np.ndarray, target:
         one, two, fit = best
         named |= {numbers[one], numbers[two]}
         formula = _formula(columns[:, [one, two]], answer, numbers[one], numbers[two], how)
-        for name, other in ((numbers[one], numbers[two]), (numbers[two], numbers[one])):
-            yield Check(
-                id=f"target_leakage:{name}",
-                severity="error",
-                message=f"'{name}' and '{other}' together are '{target}': {formula} (R² {fit:.6f})",
-                numbers={"r2": fit, "with": other},
-                remedy=f"Leave both out unless they are known before the answer: data.ignore: [{name}, {other}].",
-            )
+        pair = sorted((numbers[one], numbers[two]), key=sample.columns.index)
+        yield Check(
+            id=f"target_leakage:{'+'.join(pair)}",
+            severity="error",
+            message=f"'{pair[0]}' and '{pair[1]}' together are '{target}': {formula} (R² {fit:.6f})",
+            numbers={"r2": fit, "columns": pair},
+            remedy=f"Leave both out unless they are known before the answer: data.ignore: [{', '.join(pair)}].",
+        )
 
 
 def _best_pair(columns: np.ndarray, answer: np.ndarray) -> tuple[int, int, float] | None:

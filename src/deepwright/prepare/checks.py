@@ -17,9 +17,9 @@ from deepwright.kinds._shared import count, is_blank, shorten, texts
 class Check:
     """One thing to know before the scores are believed.
 
-    id:       "missing_target", "duplicates_across_splits", "target_leakage:COLUMN", "groups_straddle:COLUMN",
-              "time_runs_backwards:COLUMN", "rare_class", "unseen_class", "class_imbalance", "few_rows", "small_test";
-              what a recipe lists under `allow` is not reported.
+    id:       "missing_target", "duplicates_across_splits", "target_leakage:COLUMN" (of a pair "target_leakage:A+B"),
+              "groups_straddle:COLUMN", "time_runs_backwards:COLUMN", "rare_class", "unseen_class", "class_imbalance",
+              "few_rows", "small_test"; what a recipe lists under `allow` is not reported.
     severity: "info" worth knowing, "warn" scores may mislead, "error" scores will mislead.
     message:  with the evidence in numbers.
     """

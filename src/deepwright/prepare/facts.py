@@ -12,7 +12,7 @@ import polars as pl
 from deepwright.core.table import Table
 from deepwright.kinds._dates import days_of, detect_format, has_date
 from deepwright.kinds._moments import moments
-from deepwright.kinds._shared import count, floats, is_blank, texts
+from deepwright.kinds._shared import count, count_blank, floats, is_blank, texts
 from deepwright.kinds._tags import parse_tags
 from deepwright.kinds.time import said
 
@@ -39,7 +39,7 @@ def facts(table: Table, kinds: Mapping[str, str]) -> dict[str, Any]:
 
 def _column(column: pl.Series, kind: str, step: int) -> dict[str, Any]:
     sample = column.gather_every(step) if step > 1 else column
-    fact: dict[str, Any] = {"name": column.name, "kind": kind, "missing": int(is_blank(column).sum())}
+    fact: dict[str, Any] = {"name": column.name, "kind": kind, "missing": count_blank(column)}
     fact["distinct"] = distinct_values(sample)
     if step > 1:
         fact["sampled"] = True

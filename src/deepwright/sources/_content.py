@@ -50,7 +50,7 @@ _IDX_TYPES = (b"\x08", b"\x09", b"\x0b", b"\x0c", b"\x0d", b"\x0e")
 _IDX_AXES = 4
 _BOMB_BYTES = 256 << 20
 _BOMB_RATIO = 200
-_TREE_BYTES = 64 << 20
+_TREE_BYTES = 16 << 20
 
 
 def compression_of(head: bytes) -> str:
@@ -107,7 +107,7 @@ def _is_workbook(head: bytes) -> bool:
 
 
 def fingerprint(path: Path) -> str:
-    """sha256 of the content as hex; above 64 MiB "crc32-tree:" and the sha256 of the CRC-32 of every mebibyte.
+    """sha256 of the content as hex; above 16 MiB "crc32-tree:" and the sha256 of the CRC-32 of every mebibyte.
 
     The second form reads every byte ten times faster; it tells files apart, it does not resist forgery.
     """

@@ -8,9 +8,21 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from deepwright.core.config import Config
-from deepwright.core.errors import RecipeError, RunError, nearest
+from deepwright.core.errors import RecipeError, RunError, nearest, not_found
 
 C = TypeVar("C", bound=Config)
+
+_FITS = {
+    "regression": ("mse", "mae", "rmse", "huber"),
+    "classification": ("cross_entropy", "hierarchical", "binary_cross_entropy"),
+    "tagging": ("binary_cross_entropy",),
+}
+"""Task → the losses of `blocks/losses.py` that fit it, the default first; here, where no PyTorch needs to be loaded."""
+_WHY = {
+    "regression": "a number is missed by a distance, not by a wrong class",
+    "classification": "classes have no distance between their codes, and outputs are logits, not values",
+    "tagging": "each tag is a yes or no of its own",
+}
 
 
 def read_options(kind: type[C], options: Mapping[str, Any], task: str) -> C:
@@ -39,3 +51,22 @@ def read_state(kind: type[C], state: Mapping[str, Any], task: str) -> C:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"]) or "state"
         raise RunError(f"the stored state of the task {task} is damaged: {key}: {first['msg']}.") from error
+
+
+def loss_names(task: str) -> list[str]:
+    """Names of the losses that fit a task, the default first."""
+    return list(_FITS[task])
+
+
+def check_loss(name: str, task: str, *, where: str = "task.options.loss") -> None:
+    """Raise RecipeError, with the reason and the names that fit, when a built-in loss does not fit the task."""
+    if ":" in name:
+        return
+    if not any(name in fitting for fitting in _FITS.values()):
+        raise not_found("loss", name, loss_names(task), where=where)
+    if name not in _FITS[task]:
+        raise RecipeError(
+            f"the loss '{name}' does not fit {task}: {_WHY[task]}.",
+            where=where,
+            remedy=f"Use {' or '.join(loss_names(task))}, or your own 'package.module:function'.",
+        )

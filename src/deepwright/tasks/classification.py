@@ -17,7 +17,7 @@ from deepwright.core.hierarchy import are_paths
 from deepwright.core.metric import Answers
 from deepwright.core.task import TargetTask
 from deepwright.tasks._labels import in_order, label_codes, labels_of
-from deepwright.tasks._options import read_options, read_state
+from deepwright.tasks._options import check_loss, read_options, read_state
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -94,8 +94,6 @@ class Classification(TargetTask):
     def fit(cls, target: pl.Series, options: Mapping[str, Any]) -> Self:
         """Learn the classes and how often each occurs. Missing targets are left out; raises DataError where there are
         fewer than two classes or nothing but classes of one row."""
-        from deepwright.blocks.losses import check_loss
-
         chosen = read_options(_Options, options, cls.name)
         check_loss(chosen.loss or "cross_entropy", cls.name)
         counted = labels_of(target).drop_nulls().value_counts(name="rows")

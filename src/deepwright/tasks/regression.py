@@ -15,7 +15,7 @@ from deepwright.core.config import Config
 from deepwright.core.errors import DataError, RecipeError
 from deepwright.core.metric import Answers
 from deepwright.core.task import TargetTask
-from deepwright.tasks._options import read_options, read_state
+from deepwright.tasks._options import check_loss, read_options, read_state
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -73,8 +73,6 @@ class Regression(TargetTask):
     @classmethod
     def fit(cls, target: pl.Series, options: Mapping[str, Any]) -> Self:
         """Learn centre and spread. Missing targets are left out; raises DataError for texts and infinite numbers."""
-        from deepwright.blocks.losses import check_loss
-
         chosen = read_options(_Options, options, cls.name)
         check_loss(chosen.loss, cls.name)
         if "huber_delta" in options and chosen.loss != "huber":

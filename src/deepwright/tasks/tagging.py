@@ -17,7 +17,7 @@ from deepwright.core.errors import DataError, RecipeError, not_found
 from deepwright.core.metric import Answers
 from deepwright.core.task import TargetTask
 from deepwright.kinds._tags import parse_tags, tag_form
-from deepwright.tasks._options import read_options, read_state
+from deepwright.tasks._options import check_loss, read_options, read_state
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -81,8 +81,6 @@ class Tagging(TargetTask):
     @classmethod
     def fit(cls, target: pl.Series, options: Mapping[str, Any]) -> Self:
         """Learn the tags, the common ones first. Missing targets are left out; raises DataError without any tag."""
-        from deepwright.blocks.losses import check_loss
-
         chosen = read_options(_Options, options, cls.name)
         check_loss(chosen.loss, cls.name)
         known = target.drop_nulls()

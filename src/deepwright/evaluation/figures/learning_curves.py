@@ -94,7 +94,9 @@ def _histories(record: Record) -> dict[str, pl.DataFrame]:
     """Contender → its reports with a column `at` (epoch, or step where there are none), at least two reports."""
     found = {}
     for (name,), history in record.log.group_by(["contender"], maintain_order=True):
-        usable = history.with_columns(pl.col(_unit(history)).cast(pl.Float64).alias("at")).filter(pl.col("at").is_not_null())
+        usable = history.with_columns(pl.col(_unit(history)).cast(pl.Float64).alias("at")).filter(
+            pl.col("at").is_not_null()
+        )
         if usable.height >= 2 and len(_values(usable)):
             found[str(name)] = usable
     return dict(list(found.items())[:_MOST])
