@@ -26,8 +26,11 @@ sys.exit(main(sys.argv[2:]) or "the line was never told")
 
 @pytest.mark.parametrize(
     ("target", "last"),
-    [("price", "mean"), ("colour", "majority"), ("tags", "linear")],
-    ids=["regression", "classification", "tagging"],
+    [
+        pytest.param("price", "mean", id="regression", marks=pytest.mark.slow),
+        pytest.param("colour", "majority", id="classification", marks=pytest.mark.slow),
+        pytest.param("tags", "linear", id="tagging"),
+    ],
 )
 def test_pytorch_waits_for_the_first_network(tmp_path: Path, target: str, last: str) -> None:
     rows = [

@@ -17,7 +17,6 @@ from deepwright.evaluation.report import summary_html, write_report
 pytestmark = pytest.mark.filterwarnings("error::UserWarning")
 
 KINDS = list(TASK)
-MOST = [kind if kind != "tagging" else pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS]
 SOME = [kind if kind in ("binary", "regression") else pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS]
 """All of them in the long lane."""
 VOID = {"meta", "br", "img", "input", "link", "hr", "rect", "circle", "line", "path", "use"}
@@ -93,7 +92,7 @@ def assert_harmless(page: Page):
         assert "url(" not in style.replace("url(#", "") and "expression" not in style
 
 
-@pytest.mark.parametrize("kind", MOST)
+@pytest.mark.parametrize("kind", SOME)
 def test_a_done_run_is_told_whole_and_in_order(whole, kind):
     folder, page = whole(kind)
     assert page.open == [] and page.crossed == []
@@ -119,7 +118,7 @@ def test_a_done_run_is_told_whole_and_in_order(whole, kind):
     assert "contenders.tabm.training.weight_decay: 0.01" in page.text
 
 
-@pytest.mark.parametrize("kind", MOST)
+@pytest.mark.parametrize("kind", SOME)
 def test_the_task_gets_its_own_figures(whole, kind):
     folder, page = whole(kind)
     drawn = {attrs["aria-label"].split(".")[0] for attrs in page.all("svg") if "aria-label" in attrs}
@@ -203,7 +202,7 @@ def test_hostile_words_in_every_json_string_stay_text(tmp_path, plain):
 
 
 def test_the_page_can_load_nothing_even_if_something_slipped_through(whole):
-    _, page = whole("multiclass")
+    _, page = whole("binary")
     policy = next(a["content"] for a in page.all("meta") if a.get("http-equiv") == "Content-Security-Policy")
     assert "default-src 'none'" in policy and "script" not in policy
 
@@ -248,7 +247,7 @@ def test_every_table_scrolls_by_itself_on_a_phone(whole):
     assert "prefers-color-scheme: dark" in html and "@media print" in html
 
 
-@pytest.mark.parametrize("kind", MOST)
+@pytest.mark.parametrize("kind", SOME)
 def test_small(whole, kind):
     assert (whole(kind)[0] / "report.html").stat().st_size < 400_000
 
@@ -332,7 +331,7 @@ def test_two_findings_of_one_name_keep_their_own_edits(tmp_path, plain):
 
 
 def test_the_mistakes_are_the_parquets(whole):
-    folder, page = whole("multiclass")
+    folder, page = whole("binary")
     frame = pl.read_parquet(folder / "mistakes.parquet")
     text = page.text
     first = frame.row(0, named=True)

@@ -27,7 +27,7 @@ def test_contest_verdict_findings_and_next_commands(tmp_path, kind):
     assert "deepwright predict" in text and "its share of 12 s was not enough" in text
 
 
-def test_a_note_stands_beside_the_score_on_page_and_terminal(tmp_path):
+def test_a_note_stands_beside_the_score_on_page_and_terminal(tmp_path, without_figures):
     folder = fake_run(tmp_path / "run")
     path = next((folder / "contenders").iterdir()) / "scores.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"notes": ["The clock ended boosting after 9 rounds."]}))

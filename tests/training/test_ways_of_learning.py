@@ -184,6 +184,7 @@ def test_policy_gradient() -> None:
     assert reports[-1].step == 600  # twelve a batch
 
 
+@pytest.mark.slow
 def test_adversarial() -> None:
     duel, data = Duel(), duel_rows(256)
     draw = torch.randn(512, 3, generator=torch.Generator().manual_seed(0))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from torch import Tensor, nn
 
@@ -25,6 +25,9 @@ class Learner(nn.Module):
 
     Any nn.Module with a `losses` method will do for `train`; this base only says it.
     """
+
+    one_move: ClassVar[bool] = False
+    """Whether every batch is one move of the same part and no code follows it: such a step can be compiled whole."""
 
     @abstractmethod
     def losses(self, batch: Batch) -> Iterator[Move]:

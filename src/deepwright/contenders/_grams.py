@@ -72,7 +72,8 @@ class Grams:
     def counted(cls, codes: np.ndarray, lengths: np.ndarray, known: int, longest: int) -> Grams:
         """From training texts: (N,) codes and (B,) lengths, V known characters."""
         tokens, _ = with_starts(codes, lengths)
-        symbols, levels = known + FIRST, []
+        symbols = known + FIRST
+        levels: list[Level] = []
         contexts, size = np.zeros(len(tokens), dtype=np.int64), 1  # (L,) of the run before each token
         while len(levels) < longest:
             there = (contexts >= 0) & (tokens >= FIRST)  # (L,)

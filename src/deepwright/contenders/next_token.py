@@ -134,7 +134,7 @@ class NextTokenContender(LearnedContender):
 
     def show(self, learner: Any, brief: Brief) -> dict[str, Any]:
         made = self.model(learner, brief.task, brief.encoding, self.options, {})
-        return {"text": "".join(made.generate(_SHOWN) or ())}
+        return {"text": "".join(map(str, made.generate(_SHOWN) or ()))}
 
     def valid_loss(self, model: LearnedModel, valid: pl.DataFrame) -> float:
         encoder = characters_of(model.encoding)

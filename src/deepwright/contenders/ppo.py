@@ -20,7 +20,7 @@ from deepwright.streams.rollouts import Rollouts
 from deepwright.tasks.control import Control
 
 _TIMID = 0.01
-"""What the actor's first output weights are multiplied by: it begins without a preference (Andrychowicz et al. 2021)."""
+"""Factor of the actor's first output weights: it begins without a preference (Andrychowicz et al. 2021)."""
 
 
 @final

@@ -120,9 +120,8 @@ class _Course:
             happened = worlds.step([action])
             after, done = cell(happened.after[0]), bool(happened.done[0])
             future = (1 - float(happened.terminal[0])) * values[after].max()
-            values[state, action] += rate * (
-                float(happened.reward[0]) + options.discount * future - values[state, action]
-            )
+            target = float(happened.reward[0]) + options.discount * future
+            values[state, action] += rate * (target - values[state, action])
             state = after
 
     def _report(self, episode: int) -> None:

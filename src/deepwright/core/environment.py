@@ -1,6 +1,7 @@
 """Environment: worlds of Gymnasium by name, their episodes by seed, and what an agent sees and does there.
 
-A name is an id that Gymnasium knows, with its options where it has any: "CartPole-v1", "FrozenLake-v1?is_slippery=false".
+A name is an id that Gymnasium knows, with its options where it has any: "CartPole-v1" or
+"FrozenLake-v1?is_slippery=false".
 An episode is a name and the seed of its reset: "CartPole-v1#17". The same episode and the same actions give the same
 rewards, so an episode is a row of a table like any other.
 """

@@ -7,8 +7,8 @@ f(a) = log(1 + e^a) = −log σ(−a):
     critic              L_D = E f(−D(x)) + E f(D(G(z)))                              = −V
     generator           L_G = E f(−D(G(z)))                                          non-saturating, their section 3
 
-Where G is perfect and D optimal, D = 0 everywhere, V = −log 4. A generator may settle on a few kinds of rows that please
-the critic. Where the critic only compares a generated row with a real one, each kind of real row keeps its pull
+Where G is perfect and D optimal, D = 0 everywhere, V = −log 4. A generator may settle on a few kinds of rows that
+please the critic. Where the critic only compares a generated row with a real one, each kind of real row keeps its pull
 (relativistic pairing: Jolicoeur-Martineau, 2019, "The relativistic discriminator", section 4):
 
     critic, paired      L_D = E f(D(G(z)) − D(x))

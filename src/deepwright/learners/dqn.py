@@ -34,6 +34,8 @@ from deepwright.blocks.learner import Batch, Learner, Move
 class DQN(Learner):
     """net: (B, D) → (B, A), Q of every action. discount: γ. sync: C. blend: τ, in place of C."""
 
+    taken: Tensor
+
     def __init__(
         self,
         net: nn.Module,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import final
+from typing import ClassVar, final
 
 import numpy as np
 import torch
@@ -29,6 +29,7 @@ class Supervised(Learner):
            after whatever resume. They need "row" and "epoch" (B,) in the batch, as the stream `Rows` gives them.
     """
 
+    one_move: ClassVar[bool] = True
     quantiles: Tensor
 
     def __init__(

@@ -89,7 +89,7 @@ class GPT(CausalNetwork):
         self._initialise(config.layers)
 
     @property
-    def head(self) -> nn.Module:
+    def head(self) -> nn.Embedding | nn.Linear:
         return self.tokens if self.output is None else self.output
 
     @property

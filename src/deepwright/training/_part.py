@@ -50,6 +50,13 @@ class Part:
             (loss,), (seed,), False, False, self._inputs, allow_unreachable=True, accumulate_grad=True
         )
 
+    def add(self, gradients: Sequence[Tensor | None], share: float) -> None:
+        """Add `share` of gradients that were computed elsewhere, as `descend` adds those that it computes."""
+        for parameter, gradient in zip(self.parameters, gradients, strict=True):
+            if gradient is not None:
+                own = gradient if share == 1.0 else gradient * share
+                parameter.grad = own if parameter.grad is None else parameter.grad + own
+
     def gradients(self) -> list[Tensor | None]:
         """Of the whole objective: the loss and, where the plan has one, the L1 penalty of the weight matrices."""
         gradients = [parameter.grad for parameter in self.parameters]

@@ -21,7 +21,7 @@ from deepwright.blocks.learner import Move
 from deepwright.blocks.stream import Batch, Stream
 from deepwright.core.errors import RecipeError, TrainingError
 from deepwright.core.plan import Plan
-from deepwright.training._compiled import Compiled
+from deepwright.training._compiled import Compiled, Derived
 from deepwright.training._device import choose_device, choose_threads, in_precision, threads
 from deepwright.training._guard import Guard, Trusting, Watchful
 from deepwright.training._pace import Pace
@@ -69,10 +69,11 @@ class _Engine:
         self.scores = Scores(plan)
         self.guard: Guard = Watchful() if self.device.type == "cpu" else Trusting(self.device)
         self.random = Randomness(plan.seed, self.device)
-        self.compiled = Compiled(learner, plan.compile)
-        self.advance = in_precision(plan, self.device, _next_move)
         self.together = Together()
         self.parts: dict[str, Part] = {}
+        self.compiled = Compiled(learner, self.parts, plan.compile)
+        self.losses: Any = self.compiled.losses if plan.compile else learner.losses
+        self.advance = in_precision(plan, self.device, _next_move)
         self.trouble: Trouble | None = None
         self.running = False
         if stream.batches_per_epoch is None and plan.steps is None and plan.time is None:
@@ -110,7 +111,7 @@ class _Engine:
         pace.batches += len(micro)
         pace.dry = not micro
         shares = _shares(micro) if len(micro) > 1 else [1.0]
-        running = [(self.learner.losses(batch), share) for batch, share in zip(micro, shares, strict=False)]
+        running = [(self.losses(batch), share) for batch, share in zip(micro, shares, strict=False)]
         moves, taken, rows = 0, 0, _rows(micro)
         while (move := self._gradients(running)) is not None:
             part, loss = move
@@ -122,7 +123,7 @@ class _Engine:
             self._look()
         pace.round_seconds = time.monotonic() - began
 
-    def _gradients(self, running: list[tuple[Iterator[Move], float]]) -> tuple[Part, Tensor] | None:
+    def _gradients(self, running: list[tuple[Iterator[Move | Derived], float]]) -> tuple[Part, Tensor] | None:
         """The next move of all micro-batches: gradients lie in the part's weights; its mean loss () comes back."""
         part, total = None, None
         for number, (generator, share) in enumerate(running):
@@ -134,7 +135,10 @@ class _Engine:
             if part is None:
                 part = self.parts.get(move.part) or self._part(move.part)
                 part.clear()
-            part.descend(move.loss, share)
+            if isinstance(move, Derived):
+                part.add(move.gradients, share)
+            else:
+                part.descend(move.loss, share)
             loss = move.loss.detach() if len(running) == 1 else move.loss.detach() * share
             total = loss if total is None else total + loss
         return None if part is None or total is None else (part, total)
@@ -258,5 +262,5 @@ def _rows(micro: list[Batch]) -> int:
     return sum(len(next(iter(batch.values()))) for batch in micro)
 
 
-def _next_move(generator: Iterator[Move]) -> Move | None:
+def _next_move(generator: Iterator[Move | Derived]) -> Move | Derived | None:
     return next(generator, None)

@@ -30,7 +30,7 @@ class Place(NamedTuple):
 
     rank: int
     """From 0; the first one writes checkpoints and logs."""
-    count: int
+    processes: int
 
 
 @contextlib.contextmanager

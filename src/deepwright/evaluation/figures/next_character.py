@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from deepwright.evaluation import style
@@ -84,11 +85,10 @@ def _draw_place(axes: Axes, place: Next, top: float) -> None:
 def _draw_box(axes: Axes, character: str, share: float, left: float, top: float, *, follows: bool) -> None:
     from matplotlib.patches import FancyBboxPatch
 
-    shape = {"boxstyle": "round,pad=0,rounding_size=4", "linewidth": 0}
-    axes.add_patch(FancyBboxPatch((left, top), 68, 24, facecolor=style.ACCENT, alpha=0.08 + 0.55 * share, **shape))
+    box = partial(FancyBboxPatch, (left, top), 68, 24, boxstyle="round,pad=0,rounding_size=4")
+    axes.add_patch(box(linewidth=0, facecolor=style.ACCENT, alpha=0.08 + 0.55 * share))
     if follows:
-        frame = {"facecolor": "none", "edgecolor": style.WARM, "linewidth": 1.8}
-        axes.add_patch(FancyBboxPatch((left, top), 68, 24, boxstyle=shape["boxstyle"], **frame))
+        axes.add_patch(box(linewidth=1.8, facecolor="none", edgecolor=style.WARM))
     axes.text(
         left + 13, top + 12, visible(character), family="DejaVu Sans Mono", fontsize=12, color=style.INK,
         ha="center", va="center", fontweight="bold" if follows else "normal",
