@@ -153,7 +153,7 @@ class TestContenders:
         recipe = {"contenders": ["all", {"network": "mlp", "as": "small"}]}
         entries = edit(recipe, "training.lr", 0.5)["contenders"]
         labels = {label(entry) for entry in entries[1:]}
-        assert labels == {"small", "linear_network", *(set(names("network")) - {"linear"})}
+        assert labels == {"small", "linear_network", *(set(names("network")) - {"linear", "gpt"})}
         assert all(entry["training"] == {"lr": 0.5} for entry in entries[1:])
         assert edit({"contenders": entries}, "training.lr", 0.5)["contenders"] == entries
 

@@ -11,6 +11,8 @@ import pytest
 
 from deepwright.core.find import find, names
 from deepwright.core.metric import Answers, Metric
+from deepwright.core.task import TargetTask
+from deepwright.evaluation.contracts._free_contender import FreeTrial
 from deepwright.evaluation.intervals import compare_paired, interval, paired_difference
 
 
@@ -66,10 +68,22 @@ def test_the_interval_holds_the_score_and_stays_within_bounds() -> None:
     examples = {"regression": regression(rng, 80), "classification": several, "tagging": tags}
     for name in names("metric"):
         own = metric(name)
-        for task in own.tasks:
+        for task in own.tasks & set(examples):
             score, (low, high) = own.score(examples[task]), interval(own, examples[task])
             assert low <= score + 1e-12, name
             assert score <= high + 1e-12 and own.bounds[0] <= low <= high <= own.bounds[1], name
+
+
+@pytest.mark.parametrize("name", [name for name in names("task") if not issubclass(find("task", name), TargetTask)])
+def test_the_interval_holds_the_score_where_nothing_is_a_target(name: str) -> None:
+    trial = FreeTrial(find("contender", find("task", name).rules[0]), name, None)
+    task, encoding = trial.example.task, trial.example.encoding
+    answers = task.answers(trial.model.predict(trial.valid), task.truth(trial.valid, encoding))
+    for own in map(metric, task.metrics):
+        score, (low, high) = own.score(answers), interval(own, answers)
+        if np.isfinite(score) and np.isfinite(low):
+            assert own.bounds[0] <= low <= score + 1e-9, own.name
+            assert score - 1e-9 <= high <= own.bounds[1], own.name
 
 
 def test_the_same_input_gives_the_same_numbers() -> None:

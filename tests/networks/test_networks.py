@@ -113,15 +113,19 @@ def test_gradients_match_finite_differences(name: str) -> None:
         "residual_mlp": {"width": 3, "blocks": 1, "activation": "gelu"},
         "tabm": {"width": 3, "members": 2, "activation": "tanh", "inputs": {"numbers": "periodic", "number_width": 2}},
         "perceptron": {"slope": 2.0},
+        "gpt": {"layers": 2, "heads": 2, "width": 4, "context": 3, "bias": True},
     }
-    net = cls(cls.Config(**small.get(name, {})), numbers(3), 2).double().eval()
+    signature, batch = numbers(3), {"number": torch.randn(4, 3, dtype=torch.float64)}
+    if cls.takes == {"tokens"}:
+        signature = Signature((Field(form="tokens", name="text", size=5),))
+        batch = {"tokens:text": torch.randint(5, (2, 3))}
+    net = cls(cls.Config(**small.get(name, {})), signature, 2).double().eval()
     for parameter in net.parameters():
         parameter.data.add_(0.3 * torch.randn_like(parameter))
-    x = torch.randn(4, 3, dtype=torch.float64)
     weights = dict(net.named_parameters())
 
     def outputs(*values: Tensor) -> Tensor:
-        return torch.func.functional_call(net, dict(zip(weights, values, strict=True)), ({"number": x},))
+        return torch.func.functional_call(net, dict(zip(weights, values, strict=True)), (batch,))
 
     assert torch.autograd.gradcheck(outputs, tuple(weights.values()), atol=1e-6)
 

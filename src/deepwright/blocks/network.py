@@ -84,7 +84,6 @@ class CausalNetwork(Network):
     Outputs at position t never depend on tokens after t: padding at the end changes nothing before it.
     """
 
-    takes = frozenset({"tokens"})
     per_position = True
 
     @abstractmethod

@@ -30,6 +30,7 @@ _SPREAD = 0.02
 class GPT(CausalNetwork):
     """Tokens + positions → (norm → attention → add, norm → MLP → add) for each layer → norm → tied output layer."""
 
+    takes = frozenset({"tokens"})
     paper = "Radford et al., 2019, Language Models are Unsupervised Multitask Learners"
     published = (
         Published(

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import json
 import math
-import pickle
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
-from unittest import mock
 
 import polars as pl
 
 from deepwright.core.contender import Contender, Model, Order
-from deepwright.core.errors import RunError
 from deepwright.core.find import find
 from deepwright.core.metric import Metric
 from deepwright.evaluation.contracts._free import Example, example_of
-from deepwright.evaluation.contracts._trying import NoUnpickler, assert_close, brief_for, pickled, refuse
+from deepwright.evaluation.contracts._trying import assert_close, assert_misses_files, assert_reloads, brief_for
 
 _VALID = 20
 """Rows of the example that do not teach."""
@@ -80,32 +76,10 @@ class FreeTrial:
         assert_close(self.model.predict(rows), single, 1e-9 if self._cls.family != "deep" else 1e-4)
 
     def reloaded(self) -> None:
-        with tempfile.TemporaryDirectory() as name, ExitStack() as locked:
-            self.model.save(Path(name))
-            for file in Path(name).rglob("*"):
-                assert not pickled(file), f"{file.name} is a pickle or an archive"
-            for way, other in (("load", refuse), ("loads", refuse), ("Unpickler", NoUnpickler)):
-                locked.enter_context(mock.patch.object(pickle, way, other))
-            again = self._load(name)
-            assert again.predict(self.valid).equals(self.model.predict(self.valid)), "other predictions after loading"
-            assert again.explain() == self.model.explain(), "another explanation after loading"
+        assert_reloads(self.model, self._load, self.valid)
 
     def damaged(self) -> None:
-        with tempfile.TemporaryDirectory() as name:
-            self.model.save(Path(name))
-            needed = 0
-            for file in sorted(file for file in Path(name).rglob("*") if file.is_file()):
-                whole = file.read_bytes()
-                for part in (None, whole[: len(whole) // 2], b""):
-                    file.unlink(missing_ok=True)
-                    if part is not None:
-                        file.write_bytes(part)
-                    try:
-                        self._load(name)
-                    except RunError:
-                        needed += 1
-                file.write_bytes(whole)
-            assert needed, "no file seems to be needed"
+        assert_misses_files(self.model, self._load)
 
     def repeated(self) -> None:
         again = self.fitted().predict(self.valid)
@@ -128,5 +102,5 @@ class FreeTrial:
             )
             assert same, "the same order generated something else"
 
-    def _load(self, folder: str) -> Model:
+    def _load(self, folder: Path) -> Model:
         return self._cls.load(Path(folder), self._example.task, self._example.encoding)

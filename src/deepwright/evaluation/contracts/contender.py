@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import pickle
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
-from unittest import mock
 
 import numpy as np
 import polars as pl
@@ -19,7 +16,7 @@ from deepwright.core.encoding import Encoding
 from deepwright.core.find import find, names
 from deepwright.evaluation.contracts._free_contender import FreeTrial
 from deepwright.evaluation.contracts._promise import promise
-from deepwright.evaluation.contracts._trying import NoUnpickler, assert_close, brief_for, pickled, refuse
+from deepwright.evaluation.contracts._trying import assert_close, assert_misses_files, assert_reloads, brief_for
 
 if TYPE_CHECKING:
     from deepwright.core.task import TargetTask
@@ -158,35 +155,13 @@ class _Trial:
             assert np.isfinite(numbers).all(), "a strange row is predicted as not a number"
 
     def reloaded(self) -> None:
-        with tempfile.TemporaryDirectory() as name, ExitStack() as locked:
-            self.model.save(Path(name))
-            for file in Path(name).rglob("*"):
-                assert not pickled(file), f"{file.name} is a pickle or an archive"
-            for way, other in (("load", refuse), ("loads", refuse), ("Unpickler", NoUnpickler)):
-                locked.enter_context(mock.patch.object(pickle, way, other))
-            again = self._cls.load(Path(name), self.task, self.encoding)
-            assert again.predict(self._valid).equals(self.model.predict(self._valid)), "other predictions after loading"
-            assert again.explain() == self.model.explain(), "another explanation after loading"
+        assert_reloads(self.model, self._load, self._valid)
 
     def damaged(self) -> None:
-        from deepwright.core.errors import RunError
+        assert_misses_files(self.model, self._load)
 
-        with tempfile.TemporaryDirectory() as name:
-            self.model.save(Path(name))
-            files = sorted(file for file in Path(name).rglob("*") if file.is_file())
-            needed = 0
-            for file in files:
-                whole = file.read_bytes()
-                for part in (None, whole[: len(whole) // 2], b""):
-                    file.unlink(missing_ok=True)
-                    if part is not None:
-                        file.write_bytes(part)
-                    try:
-                        self._cls.load(Path(name), self.task, self.encoding)
-                    except RunError:
-                        needed += 1
-                file.write_bytes(whole)
-            assert needed, "no file seems to be needed"
+    def _load(self, folder: Path) -> Model:
+        return self._cls.load(folder, self.task, self.encoding)
 
     def repeated(self) -> None:
         again = self.fitted()
