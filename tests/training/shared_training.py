@@ -44,7 +44,7 @@ def gan() -> tuple[nn.Module, Stream, Plan]:
     x = torch.randn(100, 3, generator=torch.Generator().manual_seed(2)) + 2
     generator = nn.Sequential(nn.Linear(4, 32), nn.GELU(), nn.Linear(32, 3))
     critic = nn.Sequential(nn.Linear(3, 32), nn.GELU(), nn.Linear(32, 1))
-    learner = Adversarial(generator, critic, noise=4, critic_steps=2)
+    learner = Adversarial(generator, critic, noise=4, critic_steps=2, penalty=0.1)
     parts = {"critic": PartPlan(lr=4e-3)}
     plan = Plan(steps=90, optimizer="adam", lr=2e-3, betas=(0.5, 0.9), ema=0.9, report_every=9, parts=parts)
     return learner, Rows({"x": x}, batch=11), plan

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from deepwright.core.contender import Model
-from deepwright.core.environment import LONGEST, Episode, Spaces, open_environment, vision
+from deepwright.core.environment import LONGEST, Episode, Spaces, map_of, open_environment, vision
 from deepwright.tasks.control import Control
 
 Choose = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -100,11 +100,12 @@ def witnessed(task: Control, seed: int, choose: Choose) -> dict[str, Any]:
             observations.append(_told(task.spaces, seen))
             actions.append(action)
             rewards.append(round(float(reward), 6))
+    drawn = map_of(environment, task.spaces)
     environment.close()
     return {
-        "environment": task.environment, "episode": str(Episode(task.environment, seed)), "steps": length,
-        "return": total, "fell": bool(terminated), "observations": observations, "actions": actions,
-        "rewards": rewards,
+        "environment": task.environment, "episode": str(Episode(task.environment, seed)), "map": drawn,
+        "steps": length, "return": total, "ended": bool(terminated), "observations": observations,
+        "actions": actions, "rewards": rewards,
     }  # fmt: skip
 
 

@@ -24,14 +24,14 @@ _SCHEDULES = {"cosine": cosine, "linear": linear}
 
 
 class Timed(nn.Module):
-    """A network of rows and of the time, (B,) in (0, 1], as waves from one turn to a thousand (DDPM, appendix B)."""
+    """A network of rows and of the time, (B,) in (0, 1], as waves of half a turn to fifty (as DDPM, appendix B)."""
 
     frequencies: Tensor
 
     def __init__(self, rows: OnRows) -> None:
         super().__init__()
         self.rows = rows
-        self.register_buffer("frequencies", torch.logspace(0, 2, _WAVES) * 2 * math.pi / 2, persistent=False)
+        self.register_buffer("frequencies", math.pi * torch.logspace(0, 2, _WAVES), persistent=False)
 
     def forward(self, x: Tensor, time: Tensor) -> Tensor:
         """(B, D), (B,) → (B, D)"""

@@ -49,6 +49,8 @@ class DeepQ(AgentContender):
         """Optimizer steps between two copies into the target network; unused with `blend`."""
         blend: float | None = Field(default=0.005, gt=0, le=1)
         """Share of the way that the target network follows after each step; None: copies every `sync` steps."""
+        bend: float = Field(default=100.0, gt=0)
+        """δ, the error from which the loss grows linearly; the paper has 1, with rewards cut to ±1."""
         worlds: int = Field(default=4, ge=1, le=1024)
         """Environments it acts in at once."""
         stride: int = Field(default=1, ge=1)
@@ -73,7 +75,14 @@ class DeepQ(AgentContender):
     def build(self, task: Control, encoding: Encoding) -> DQN:
         options = self.options
         net = eyes(options.network, options.config, task.spaces, task.spaces.actions)
-        return DQN(net, discount=options.discount, double=options.double, sync=options.sync, blend=options.blend)
+        return DQN(
+            net,
+            discount=options.discount,
+            double=options.double,
+            sync=options.sync,
+            blend=options.blend,
+            bend=options.bend,
+        )
 
     def stream(self, learner: Any, train: pl.DataFrame, brief: Brief, plan: Plan) -> Replay:
         options, task = self.options, brief.task

@@ -6,7 +6,8 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import chain, product
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -28,7 +29,10 @@ if TYPE_CHECKING:
 _MOST_NUMBERS = 1 << 22
 """In all covariances together; wider rows get fewer components."""
 _WORSE = 2
-"""Numbers of components in a row that are worse than the best, after which larger ones are not tried."""
+"""Numbers of components in a row that are worse than the best of their kind, after which larger ones are not tried."""
+
+Try = tuple[float, "GaussianMixtureModel"]
+"""Mean log-likelihood of the validation rows, and the model that gives it."""
 
 
 class GaussianMixtureContender(Contender):
@@ -49,30 +53,23 @@ class GaussianMixtureContender(Contender):
         """Variances to try that are added to every column's, in units of its spread: more for fewer rows."""
 
     def fit(self, train: pl.DataFrame, valid: pl.DataFrame, brief: Brief) -> GaussianMixtureModel:
+        assert isinstance(self.options, GaussianMixtureContender.Options)
         task = brief.task
         known, unseen = (task.values(rows, brief.encoding) for rows in (train, valid))
         known, unseen = (dequantised(rows, task, row_keys(rows)) for rows in (known, unseen))
-        ends = None if brief.seconds is None else time.monotonic() + brief.seconds / 2
         rows = (known - task.mean) / task.spread  # (N, D)
-        best, likely = None, -math.inf
-        for shape, ridge in self._shapes():
-            worse = 0
+        ends = math.inf if brief.seconds is None else time.monotonic() + brief.seconds / 2
+
+        def tries(shape: str, ridge: float) -> Iterator[Try]:
             for components in self._sizes(shape, rows):
-                if best is not None and (worse >= _WORSE or (ends is not None and time.monotonic() > ends)):
-                    break
                 brief.progress(None, f"{components} components, {shape} covariance")
                 model = GaussianMixtureModel(_fitted(rows, components, shape, ridge, brief.seed), task, brief.encoding)
-                score = float(model.log_density(unseen, row_keys(unseen)).mean())
-                worse = 0 if score > likely else worse + 1
-                if best is None or score > likely:
-                    best, likely = model, score
-        assert best is not None
-        return best
+                yield float(model.log_density(unseen, row_keys(unseen)).mean()), model
 
-    def _shapes(self) -> Iterator[tuple[str, float]]:
-        """Each covariance with each ridge."""
-        assert isinstance(self.options, GaussianMixtureContender.Options)
-        return product(self.options.covariance, self.options.ridge)
+        kinds = product(self.options.covariance, self.options.ridge)
+        found = chain.from_iterable(_while_better(tries(shape, ridge)) for shape, ridge in kinds)
+        _, best = max(_in_time(found, ends), key=itemgetter(0))
+        return best
 
     def _sizes(self, shape: str, rows: np.ndarray) -> list[int]:
         """Numbers of components that rows (N, D) and memory are enough for; the smallest in any case."""
@@ -178,3 +175,22 @@ def _fitted(rows: np.ndarray, components: int, shape: str, ridge: float, seed: i
     found = mixture.covariances_
     roots = np.linalg.cholesky(found) if shape == "full" else np.sqrt(found)
     return Mixture(weights=mixture.weights_, means=mixture.means_, roots=roots, ridge=ridge)
+
+
+def _while_better(tries: Iterator[Try]) -> Iterator[Try]:
+    """Tries as they come, until a few in a row were worse than the best."""
+    best, worse = -math.inf, 0
+    for score, model in tries:
+        yield score, model
+        worse = 0 if score > best else worse + 1
+        best = max(best, score)
+        if worse == _WORSE:
+            return
+
+
+def _in_time(tries: Iterator[Try], ends: float) -> Iterator[Try]:
+    """The first try, and more while the clock has not reached `ends`."""
+    for found in tries:
+        yield found
+        if time.monotonic() > ends:
+            return

@@ -142,6 +142,15 @@ def vision(spaces: Spaces, seen: Any) -> np.ndarray:
     return shown
 
 
+def map_of(environment: Any, spaces: Spaces) -> list[str] | None:
+    """Rows of letters, where states are the places of a map from left to right and top to bottom (FrozenLake has its
+    map in `desc`: S start, F ice, H hole, G goal); None elsewhere."""
+    drawn = getattr(environment.unwrapped, "desc", None)
+    if drawn is None or spaces.states is None or drawn.size != spaces.states:
+        return None
+    return ["".join(letter.decode() for letter in row) for row in drawn]
+
+
 def _bounds(values: Any) -> tuple[float | None, ...]:
     return tuple(value if abs(value) < 1e30 else None for value in values.ravel().tolist())
 

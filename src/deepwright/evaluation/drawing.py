@@ -12,6 +12,7 @@ from typing import Any
 
 from deepwright.evaluation import style
 from deepwright.evaluation.figure import Figure
+from deepwright.evaluation.motion import animate
 from deepwright.evaluation.record import Record
 
 _SVG = "http://www.w3.org/2000/svg"
@@ -40,7 +41,8 @@ def draw(figure: Figure, record: Record) -> Picture:
     _save(figure, record, buffer, "svg", titled=False)
     root = ET.fromstring(buffer.getvalue())
     alt = figure.alt(record)
-    _tidy(root, figure.name)
+    moving = animate(root, figure.name, figure.motions(record))
+    _tidy(root, figure.name, moving)
     _describe(root, figure.title, alt)
     return Picture(inline=_inline(copy.deepcopy(root)), svg=_standalone(root), alt=alt)
 
@@ -72,15 +74,16 @@ def _save(figure: Figure, record: Record, to: io.BytesIO, form: str, *, titled: 
         canvas.savefig(to, format=form, dpi=dpi, facecolor=face, metadata=metadata)
 
 
-def _tidy(root: ET.Element, prefix: str) -> None:
-    """No metadata, no fixed size, the reader's own font, and only ids that something points to, made page-unique."""
+def _tidy(root: ET.Element, prefix: str, kept: set[str]) -> None:
+    """No metadata, no fixed size, the reader's own font, and only ids that are kept or that something points to, made
+    page-unique."""
     for metadata in root.findall(f"{{{_SVG}}}metadata"):
         root.remove(metadata)
     for key in ("width", "height"):
         root.attrib.pop(key, None)
     for element in root.iter(f"{{{_SVG}}}text"):
         element.set("style", re.sub(r"'DejaVu Sans'(, sans-serif)?", _FONT, element.attrib.get("style", "")))
-    used = _prefix_references(root, prefix)
+    used = _prefix_references(root, prefix) | kept
     for element in root.iter():
         old = element.attrib.pop("id", None)
         if old in used:

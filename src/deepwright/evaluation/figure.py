@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
+    from deepwright.evaluation.motion import Motion
     from deepwright.evaluation.record import Record
 
 
@@ -35,6 +37,10 @@ class Figure(ABC):
     @abstractmethod
     def alt(self, record: Record) -> str:
         """What it shows in words and numbers, for those who cannot see it."""
+
+    def motions(self, record: Record) -> Sequence[Motion]:
+        """Parts that move on the page, by the `gid` they were drawn with; the drawing itself shows where they end."""
+        return ()
 
     def height(self, record: Record) -> int:
         """Pixels; the width is the same for all."""

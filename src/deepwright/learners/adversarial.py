@@ -39,7 +39,7 @@ class Adversarial(Learner):
     """`critic_steps` moves of the critic, then one of the generator, for each batch["x"] (B, D).
 
     generator: (B, Z) → (B, D).    critic: (B, D) → (B, 1), larger for real.
-    noise:     Z.    penalty: γ, 0 for none; 0.1 to 10 is usual.    paired: the relativistic game, not the first one.
+    noise:     Z.    penalty: γ; 0.1 to 10 is usual, 0 is none, as in 2014.    paired: the relativistic game.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Adversarial(Learner):
         *,
         noise: int,
         critic_steps: int = 1,
-        penalty: float = 0.1,
+        penalty: float = 0.0,
         paired: bool = False,
     ) -> None:
         super().__init__()

@@ -3,7 +3,7 @@
 Mnih et al., 2015, "Human-level control through deep reinforcement learning", Algorithm 1:
 
     y = r + γ (1 − terminal) max_a' Q̄(s', a')
-    L = mean ℓ(Q(s, a) − y),                      ℓ the Huber loss: the paper's clipped error
+    L = mean ℓ(Q(s, a) − y),                      ℓ(e) = e²/2 up to |e| = δ and linear beyond: the paper clips the error
     Q̄ ← Q after every C-th step
 
 terminal is 1 where s' ends the episode by itself. Where only the time was up, the future still counts.
@@ -32,7 +32,7 @@ from deepwright.blocks.learner import Batch, Learner, Move
 
 @final
 class DQN(Learner):
-    """net: (B, D) → (B, A), Q of every action. discount: γ. sync: C. blend: τ, in place of C."""
+    """net: (B, D) → (B, A), Q of every action. discount: γ. sync: C. blend: τ, in place of C. bend: δ."""
 
     taken: Tensor
 
@@ -44,10 +44,11 @@ class DQN(Learner):
         double: bool = True,
         sync: int = 500,
         blend: float | None = None,
+        bend: float = 1.0,
     ) -> None:
         super().__init__()
         self.net, self.target = net, copy.deepcopy(net).requires_grad_(False)
-        self.discount, self.doubled, self.sync, self.blend = discount, double, sync, blend
+        self.discount, self.doubled, self.sync, self.blend, self.bend = discount, double, sync, blend, bend
         self.register_buffer("taken", torch.zeros((), dtype=torch.int64))
 
     def best(self, obs: Tensor) -> Tensor:
@@ -57,7 +58,7 @@ class DQN(Learner):
     def losses(self, batch: Batch) -> Iterator[Move]:
         """One move; then the target follows."""
         value = self.net(batch["obs"]).gather(1, batch["action"][:, None])[:, 0]  # (B,)
-        yield Move("net", F.smooth_l1_loss(value, self.goal(batch)))
+        yield Move("net", F.huber_loss(value, self.goal(batch), delta=self.bend))
         self.follow()
 
     @torch.no_grad()

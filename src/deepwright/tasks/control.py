@@ -28,7 +28,9 @@ class Control(Task):
     Predictions: return (float64), the sum of an episode's rewards; steps (int64), how long it lasted.
     Truth: the mean return from which the environment counts as solved, null where it names none.
     Answers: truth and prediction (B,) float64; more["steps"] (B,) float64.
-    Exhibits: "replay", one validation episode step by step: environment, seed, observations, actions, rewards, return.
+    Exhibits: "replay", one validation episode step by step: environment, episode, map (of states that are places),
+    observations before each step and after the last, actions, rewards, return, steps, ended (by itself, not by time);
+    "values", (S, A) what each action is worth in each state, where the contender knows it.
     """
 
     name: ClassVar[str] = "control"
