@@ -48,7 +48,7 @@ class DiffusionModel(RowsModel):
 
 
 class DiffusionContender(RowsContender):
-    """The simple loss of DDPM; the moving average of the denoiser's weights answers."""
+    """DDPM that guesses v, sampled by DDIM; the moving average of the denoiser's weights answers."""
 
     name: ClassVar[str] = "diffusion"
     paper: ClassVar[str] = "Ho, Jain and Abbeel, 2020, Denoising Diffusion Probabilistic Models"
@@ -62,7 +62,7 @@ class DiffusionContender(RowsContender):
         """The contender's keys in a recipe."""
 
         network: str = "mlp"
-        """The denoiser: a network that guesses the noise in a row."""
+        """The denoiser: a network that tells the noise in a row from the row."""
         config: dict[str, Any] = dict(_WIDE)
         """Its settings."""
         times: int = Field(default=1000, ge=2, le=100_000)
