@@ -9,9 +9,10 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
 import numpy as np
+import polars as pl
 
 from deepwright.contenders._agent import Choose, Policy
 from deepwright.core.errors import RunError
@@ -19,6 +20,7 @@ from deepwright.core.files import boundary, read_json, read_tensors, write_json,
 from deepwright.tasks.control import Control
 
 MOST_STATES = 10_000_000
+_SHOWN_STATES = 400
 
 
 @final
@@ -68,6 +70,13 @@ class TableModel(Policy):
 
     def explain(self) -> str:
         return self._text
+
+    def exhibits(self, frame: pl.DataFrame) -> dict[str, Any] | None:
+        """The first validation episode, and the table itself where its states are the environment's own."""
+        shown = super().exhibits(frame)
+        if shown is None or self.grid.edges or self.grid.states > _SHOWN_STATES:
+            return shown
+        return {**shown, "values": np.round(self.values, 6).tolist()}
 
     def save(self, folder: Path) -> None:
         write_tensors(folder / "values.safetensors", {"values": self.values})

@@ -34,7 +34,7 @@ class Control(Task):
     """
 
     name: ClassVar[str] = "control"
-    figures: ClassVar[tuple[str, ...]] = ("agent_replay", "return_over_steps", "returns")
+    figures: ClassVar[tuple[str, ...]] = ("agent_replay", "return_over_steps", "returns", "value_map")
     rules: ClassVar[tuple[str, ...]] = ("random_action", "constant_action")
     entrants: ClassVar[tuple[str, ...]] = ("rule", "q_learning", "dqn", "ppo")
     trainer: ClassVar[str] = "ppo"
@@ -114,10 +114,6 @@ class Control(Task):
     def answers(self, predictions: pl.DataFrame, truth: pl.Series) -> Answers:
         returns, steps = (predictions.get_column(name).cast(pl.Float64).to_numpy() for name in ("return", "steps"))
         return Answers(truth=truth.cast(pl.Float64).to_numpy(), prediction=returns, more={"steps": steps})
-
-    def wrongness(self, answers: Answers) -> np.ndarray | None:
-        """How far each episode stays below the environment's threshold."""
-        return None if self.threshold is None else np.maximum(answers.truth - answers.prediction, 0.0)
 
     @property
     def metrics(self) -> tuple[str, ...]:

@@ -44,8 +44,8 @@ def contenders(record: Record) -> list[str]:
 
 def plain_axes(canvas: Any, height: int) -> Axes:
     """Axes in pixels of the figure, from the top left corner on, without a frame."""
+    canvas.set_layout_engine("none")
     axes = cast("Axes", canvas.add_axes((0, 0, 1, 1)))
-    axes.set_in_layout(False)
     axes.set_xlim(0, style.WIDTH)
     axes.set_ylim(height, 0)
     axes.set_axis_off()

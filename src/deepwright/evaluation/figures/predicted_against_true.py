@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from deepwright.core.metric import Answers
+from deepwright.core.task import TargetTask
 from deepwright.evaluation import style
 from deepwright.evaluation.figure import Figure
 from deepwright.evaluation.figures._curves import dot_alpha, some, winner_answers
@@ -64,7 +65,7 @@ class PredictedAgainstTrue(Figure):
 
 
 def _answers(record: Record) -> Answers | None:
-    answers = winner_answers(record)
+    answers = winner_answers(record) if isinstance(record.task, TargetTask) else None
     if answers is None or answers.classes or answers.truth.ndim != 1:
         return None
     known = np.isfinite(answers.truth) & np.isfinite(answers.prediction)
