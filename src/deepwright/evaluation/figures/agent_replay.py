@@ -59,7 +59,7 @@ class AgentReplay(Figure):
 
 def _replays(record: Record) -> dict[str, dict[str, Any]]:
     """Contender → its episode, the best first."""
-    found = {name: shown.get("replay") for name, shown in record.exhibits.items()}
+    found: dict[str, Any] = {name: shown.get("replay") for name, shown in record.exhibits.items()}
     return dict([(name, shown) for name, shown in found.items() if _sound(shown)][:_MOST])
 
 

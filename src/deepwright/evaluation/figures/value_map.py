@@ -78,7 +78,8 @@ def _found(record: Record) -> tuple[str, list[str], np.ndarray] | None:
     """The best contender that knows values of a map with four ways to go: its name, the map, (S, A) values."""
     for name, shown in record.exhibits.items():
         replay: Any = shown.get("replay")
-        rows, values = replay.get("map") if isinstance(replay, dict) else None, shown.get("values")
+        rows: Any = replay.get("map") if isinstance(replay, dict) else None
+        values = shown.get("values")
         if _is_map(rows) and _is_table(values, len("".join(rows))):
             return name, rows, np.array(values, dtype=np.float64)
     return None
