@@ -1,6 +1,6 @@
 """Trains several learners and writes down what happened; alone, or as one of the processes that torchrun starts.
 
-python shared_training.py OUT [fail]
+python shared_training.py OUT [fail | forever]
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from deepwright.core.find import find
 from deepwright.core.plan import PartPlan, Plan
 from deepwright.learners.adversarial import Adversarial
 from deepwright.learners.next_token import NextToken
+from deepwright.streams.noised import Noised
 from deepwright.streams.rows import Rows
 from deepwright.streams.shared import Shared
 from deepwright.streams.windows import Windows
@@ -47,7 +48,7 @@ def gan() -> tuple[nn.Module, Stream, Plan]:
     learner = Adversarial(generator, critic, noise=4, critic_steps=2, penalty=0.1)
     parts = {"critic": PartPlan(lr=4e-3)}
     plan = Plan(steps=90, optimizer="adam", lr=2e-3, betas=(0.5, 0.9), ema=0.9, report_every=9, parts=parts)
-    return learner, Rows({"x": x}, batch=11), plan
+    return learner, Noised(Rows({"x": x}, batch=11), (3, 4)), plan
 
 
 class Noisy(nn.Module):
@@ -82,8 +83,18 @@ def followed(made: tuple[nn.Module, Stream, Plan], place: Place) -> dict[str, An
     return {"reports": told, "weights": weights.tolist(), "resumed": resumed}
 
 
-def main(out: Path, fail: bool) -> None:
+def go_on(place: Place) -> None:
+    """Until someone ends it."""
+    learner, stream, _ = gpt()
+    for number, _ in enumerate(train(learner, Shared(stream, *place), Plan(steps=1_000_000, report_every=20))):
+        if not number:
+            print("learning", flush=True)
+
+
+def main(out: Path, *, fail: bool, forever: bool) -> None:
     with join(timeout=60) as place:
+        if forever:
+            go_on(place)
         found = {}
         for make in (gpt, gan, noisy):
             torch.manual_seed(place.rank)  # the first process's weights are everyone's
@@ -94,4 +105,4 @@ def main(out: Path, fail: bool) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), "fail" in sys.argv)
+    main(Path(sys.argv[1]), fail="fail" in sys.argv, forever="forever" in sys.argv)

@@ -38,6 +38,8 @@ from deepwright.blocks.learner import Batch, Learner, Move
 class Adversarial(Learner):
     """`critic_steps` moves of the critic, then one of the generator, for each batch["x"] (B, D).
 
+    A batch may bring the noise of its M = critic_steps + 1 moves as batch["noise"] (B, M, Z); else it is drawn here.
+
     generator: (B, Z) → (B, D).    critic: (B, D) → (B, 1), larger for real.
     noise:     Z.    penalty: γ; 0.1 to 10 is usual, 0 is none, as in 2014.    paired: the relativistic game.
     """
@@ -62,11 +64,11 @@ class Adversarial(Learner):
 
     def losses(self, batch: Batch) -> Iterator[Move]:
         real = batch["x"]  # (B, D)
-        for _ in range(self.critic_steps):
+        for move in range(self.critic_steps):
             with torch.no_grad():
-                made = self.generator(self._noise(real))  # (B, D)
+                made = self.generator(self._noise(batch, move))  # (B, D)
             yield Move("critic", self.critic_loss(real, made))
-        yield Move("generator", self.generator_loss(real, self.generator(self._noise(real))))
+        yield Move("generator", self.generator_loss(real, self.generator(self._noise(batch, self.critic_steps))))
 
     def critic_loss(self, real: Tensor, made: Tensor) -> Tensor:
         """L_D with its penalty, of (B, D) real and generated rows → ()"""
@@ -92,5 +94,8 @@ class Adversarial(Learner):
         """(B, Z) standard normal → (B, D) rows; the same noise gives the same rows."""
         return self.generator(noise)
 
-    def _noise(self, real: Tensor) -> Tensor:
+    def _noise(self, batch: Batch, move: int) -> Tensor:
+        if "noise" in batch:
+            return batch["noise"][:, move]  # (B, Z)
+        real = batch["x"]
         return torch.randn(len(real), self.noise, device=real.device, dtype=real.dtype)  # (B, Z)

@@ -46,3 +46,6 @@ class Shared(Stream):
 
     def restore(self, state: dict[str, Any]) -> None:
         self._stream.restore(state)
+
+    def tally(self) -> dict[str, float]:
+        return self._stream.tally()
