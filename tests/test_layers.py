@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -100,3 +101,16 @@ def test_help_and_lists_import_no_torch(arguments: list[str]) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code, *arguments], check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+WAYS = (
+    "adversar|critic|discriminat|gan|diffus|denois|contrast|autoencod|variation|supervis|reinforc|policy|reward|episode|"
+    "environment|agent|replay|classif|regress|cluster|language|label|image|teacher|student"
+)
+"""Beginnings of words of one way of learning or another, or of what is learned from."""
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "training").glob("*.py")), ids=lambda file: file.name)
+def test_the_loop_has_no_word_for_any_way_of_learning(file: Path) -> None:
+    found = re.findall(rf"\b(?:{WAYS})\w*", file.read_text(encoding="utf-8"), re.IGNORECASE)
+    assert not found, f"{file.name} says {found}; what a learner needs it says by what it yields"
