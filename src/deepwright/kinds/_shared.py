@@ -22,6 +22,9 @@ _IDENTIFIER_WORD = re.compile(
 )
 _IDENTIFIER_CAMEL = re.compile(r"[a-z](Id|ID|Key|Index|Nr)$")
 
+_WIDE = (pl.Int128, pl.UInt128)
+"""Integers that NumPy does not have."""
+
 FEW = 6
 """Texts that are told apart by comparing with each, at most."""
 _PROBE = 500
@@ -61,6 +64,19 @@ def count_blank(column: pl.Series) -> int:
     return int(is_blank(column).sum())
 
 
+def distinct(column: pl.Series) -> int:
+    """How many different values there are, missing ones apart; NaN is one value.
+
+    Numbers are sorted, which vector instructions do several times as fast as polars hashes them.
+    """
+    if not (column.dtype.is_integer() or column.dtype in (pl.Float32, pl.Float64)) or column.dtype in _WIDE:
+        return max(0, column.n_unique() - int(column.has_nulls()))
+    values = np.sort(column.drop_nulls().to_numpy())
+    nan = int(np.count_nonzero(values != values))
+    known = values[: len(values) - nan]  # sorting puts NaN last
+    return int(np.count_nonzero(known[1:] != known[:-1])) + (len(known) > 0) + (nan > 0)
+
+
 def few_texts(column: pl.Series) -> dict[str, int] | None:
     """Value → rows, of a text column of a few different values; None where there are more.
 
@@ -71,6 +87,16 @@ def few_texts(column: pl.Series) -> dict[str, int] | None:
         return None
     counts = {value: int((column == value).sum()) for value in values}
     return counts if sum(counts.values()) + column.null_count() == len(column) else None
+
+
+def counted(values: pl.Series) -> pl.DataFrame:
+    """ "value" and "count" of the texts, in any order."""
+    counts = few_texts(values)
+    if counts is None:
+        return values.alias("value").to_frame().group_by("value").len("count")
+    return pl.DataFrame(
+        {"value": list(counts), "count": list(counts.values())}, schema={"value": pl.String, "count": pl.UInt32}
+    )
 
 
 def floats(column: pl.Series) -> np.ndarray:

@@ -16,7 +16,8 @@ from deepwright.kinds._shared import (
     BLANK,
     FEW,
     count,
-    few_texts,
+    counted,
+    distinct,
     floats,
     is_blank,
     known_values,
@@ -63,14 +64,14 @@ class Category(Kind):
             return Guess(confidence=1.0, reason=f"true or false in {count(rows, 'row')}")
         if (dtype.is_float() or dtype.is_decimal()) and not _whole(known):
             return Guess(confidence=0.0, reason="decimal numbers")
-        distinct = known.n_unique()
+        values = distinct(known)
         numbers = known if dtype.is_numeric() else _as_numbers(known)
         reason = (
-            f"{count(distinct, 'distinct ' + ('text' if numbers is None else 'whole number'))} in {count(rows, 'row')}"
+            f"{count(values, 'distinct ' + ('text' if numbers is None else 'whole number'))} in {count(rows, 'row')}"
         )
         if numbers is not None:
-            return Guess(confidence=_sure_of_numbers(numbers, distinct, rows), reason=reason)
-        return Guess(confidence=_sure_of_texts(distinct, rows), reason=reason)
+            return Guess(confidence=_sure_of_numbers(numbers, values, rows), reason=reason)
+        return Guess(confidence=_sure_of_texts(values, rows), reason=reason)
 
     def fit(self, column: pl.Series, *, seed: int = 0, options: Mapping[str, Any] = NO_OPTIONS) -> Encoder:
         rows = len(column)
@@ -78,7 +79,7 @@ class Category(Kind):
             raise DataError("a category column needs at least one training row.", where=f"column '{column.name}'")
         least = int(min(5, max(1, rows // 50)))
         counts = (
-            _counted(texts(column))
+            counted(texts(column))
             .filter(pl.col("value").str.contains(BLANK).not_())
             .sort("count", "value", descending=[True, False])
         )
@@ -190,16 +191,6 @@ class CategoryEncoder(Encoder):
 
     def state(self) -> dict[str, Any]:
         return self._state.model_dump(mode="json")
-
-
-def _counted(values: pl.Series) -> pl.DataFrame:
-    """ "value" and "count" of the texts, in any order."""
-    counts = few_texts(values)
-    if counts is None:
-        return values.alias("value").to_frame().group_by("value").len("count")
-    return pl.DataFrame(
-        {"value": list(counts), "count": list(counts.values())}, schema={"value": pl.String, "count": pl.UInt32}
-    )
 
 
 def _whole(known: pl.Series) -> bool:

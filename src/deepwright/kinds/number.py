@@ -15,7 +15,17 @@ from deepwright.core.errors import DataError, RecipeError, RunError
 from deepwright.core.fields import Field
 from deepwright.core.kind import NO_OPTIONS, Encoder, Guess, Kind
 from deepwright.kinds._moments import Moments, column_moments
-from deepwright.kinds._shared import NUMBER_FRACTION, count, count_blank, floats, is_blank, numbers, read_state
+from deepwright.kinds._shared import (
+    NUMBER_FRACTION,
+    count,
+    count_blank,
+    counted,
+    distinct,
+    floats,
+    is_blank,
+    numbers,
+    read_state,
+)
 
 SCALES = ("standard", "quantile", "minmax", "none")
 _QUANTILES = 1000
@@ -79,11 +89,11 @@ class Number(Kind):
             return Guess(confidence=0.9, reason=f"{count(rows, 'duration')}, read as seconds")
         if not dtype.is_numeric():
             return Guess(confidence=0.0, reason=f"values of type {dtype}")
-        distinct = column.n_unique() - int(column.has_nulls())
+        values = distinct(column)
         low, high = float(column.min()), float(column.max())  # type: ignore[arg-type]
         what = "decimal" if dtype.is_float() else "whole"
-        reason = f"{what} numbers from {low:g} to {high:g}, {distinct:,} distinct in {count(rows, 'row')}"
-        return Guess(confidence=0.8 if distinct > 2 else 0.6, reason=reason)
+        reason = f"{what} numbers from {low:g} to {high:g}, {values:,} distinct in {count(rows, 'row')}"
+        return Guess(confidence=0.8 if values > 2 else 0.6, reason=reason)
 
     def fit(self, column: pl.Series, *, seed: int = 0, options: Mapping[str, Any] = NO_OPTIONS) -> Encoder:
         scale = options.get("scale", "standard")
@@ -237,7 +247,8 @@ def _unusable(column: pl.Series, values: np.ndarray) -> tuple[int, int]:
 
 
 def _guess_text(column: pl.Series, rows: int) -> Guess:
-    numbers = int(np.isfinite(floats(column)).sum())
+    counts = counted(column)
+    numbers = int(counts["count"].filter(np.isfinite(floats(counts["value"]))).sum())
     share = numbers / rows
     if share < NUMBER_FRACTION:
         return Guess(confidence=0.0, reason=f"{share:.0%} of the texts are numbers")

@@ -14,7 +14,7 @@ from deepwright.core.errors import DataError, RunError
 from deepwright.core.fields import Field
 from deepwright.core.kind import NO_OPTIONS, Encoder, Guess, Kind
 from deepwright.kinds._dates import detect_format
-from deepwright.kinds._shared import count, floats, is_blank, known_values, read_state, shorten, texts
+from deepwright.kinds._shared import count, counted, floats, is_blank, known_values, read_state, shorten, texts
 from deepwright.kinds._words import ngrams, padded, token_lists
 
 if TYPE_CHECKING:
@@ -57,8 +57,10 @@ class Text(Kind):
         head = known.head(100)
         if np.isfinite(floats(head)).mean() > 0.9 or detect_format(head) is not None:
             return Guess(confidence=0.0, reason="texts that are numbers or dates")
-        words = float((known.str.strip_chars().str.count_matches(r"\s+") + 1).mean())  # type: ignore[arg-type]
-        distinct = known.n_unique()
+        counts = counted(known)
+        distinct = counts.height
+        gaps = counts["value"].str.strip_chars().str.count_matches(r"\s+")
+        words = 1 + int((gaps * counts["count"].cast(pl.Int64)).sum()) / rows
         share = distinct / rows
         reason = f"{words:.1f} words on average, {distinct:,} distinct in {count(rows, 'row')}"
         return Guess(confidence=_sure(words, share, distinct), reason=reason)

@@ -142,24 +142,24 @@ def _report(
     encoders: tuple[Encoder, ...],
 ) -> list[dict[str, Any]]:
     described = {encoder.column: (encoder.kind, encoder.describe()) for encoder in encoders}
-    columns = []
-    for name in train.columns:
+
+    def report(name: str) -> dict[str, Any]:
         column = train.get_column(name)
         kind, describe = described.get(name, (views[name].kind, left_out.get(name, "")))
         if name == target:
             describe = "what is predicted"
-        columns.append(
-            {
-                "name": name,
-                "kind": kind,
-                "why": views[name].why,
-                "role": "target" if name == target else "input" if name in described else "ignored",
-                "describe": describe,
-                "missing": count_blank(column),
-                "distinct": distinct_values(_thinned(column)),
-            }
-        )
-    return columns
+        return {
+            "name": name,
+            "kind": kind,
+            "why": views[name].why,
+            "role": "target" if name == target else "input" if name in described else "ignored",
+            "describe": describe,
+            "missing": count_blank(column),
+            "distinct": distinct_values(_thinned(column)),
+        }
+
+    with ThreadPoolExecutor(pl.thread_pool_size()) as pool:
+        return list(pool.map(report, train.columns))
 
 
 def _thinned(column: pl.Series) -> pl.Series:

@@ -12,7 +12,7 @@ import polars as pl
 from deepwright.core.table import Table
 from deepwright.kinds._dates import days_of, detect_format, has_date
 from deepwright.kinds._moments import moments
-from deepwright.kinds._shared import count, count_blank, floats, is_blank, texts
+from deepwright.kinds._shared import count, count_blank, distinct, floats, is_blank, texts
 from deepwright.kinds._tags import parse_tags
 from deepwright.kinds.time import said
 
@@ -63,7 +63,7 @@ def distinct_values(column: pl.Series) -> int:
     """Distinct values, missing apart."""
     if column.dtype.is_nested() or column.dtype == pl.Object:
         return len({str(value) for value in column if value is not None})
-    return max(0, column.n_unique() - int(column.has_nulls()))
+    return distinct(column)
 
 
 def _number(values: np.ndarray, sample: np.ndarray) -> dict[str, Any]:

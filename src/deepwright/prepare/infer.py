@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import polars as pl
@@ -42,7 +43,12 @@ def infer_kinds(frame: pl.DataFrame, overrides: Mapping[str, str] | None = None)
             raise not_found("kind", kind, names("kind"), where=f"--kind {column}={kind}")
     sample = frame.gather_every(-(-frame.height // _ROWS)) if frame.height > _ROWS else frame
     kinds = {name: find("kind", name)() for name in names("kind")}
-    return {column: _view(sample.get_column(column), kinds, overrides.get(column)) for column in frame.columns}
+
+    def view(column: str) -> ColumnView:
+        return _view(sample.get_column(column), kinds, overrides.get(column))
+
+    with ThreadPoolExecutor(pl.thread_pool_size()) as pool:  # the work is in polars and numpy
+        return dict(zip(frame.columns, pool.map(view, frame.columns), strict=True))
 
 
 def _view(column: pl.Series, kinds: Mapping[str, Kind], override: str | None) -> ColumnView:
