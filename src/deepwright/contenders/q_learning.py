@@ -125,10 +125,11 @@ class _Course:
             state = after
 
     def _report(self, episode: int) -> None:
-        """Try the table as it stands in the validation episodes; keep it where it is the best so far."""
+        """Try the table as it stands in the validation episodes; keep it where none was better: of equals the later
+        one has seen more."""
         now = TableModel(self.task, self.grid, self.values, "")
         score = float(play(self.task, self.task.seeds(self.valid), now.policy)[0].mean())
-        if score > self.score:
+        if score >= self.score:
             self.best, self.score = self.values.copy(), score
         self.brief.log({"step": episode, "epoch": None, "valid_score": score, **self.worlds.tally()})
         said = f"episode {episode:,}, mean return {score:.4g} in validation episodes"

@@ -102,6 +102,8 @@ def open_environment(name: str) -> Any:
         raise DataError(f"the option {min(refused)} is not the data's to set.", where=name, remedy="Leave it out.")
     try:
         return library.make(identity, disable_env_checker=True, **options)
+    except library.error.DependencyNotInstalled as error:
+        raise DataError(f"the environment lacks something: {error}.", where=name, remedy="Install that first.") from None
     except (library.error.Error, TypeError, ValueError, KeyError, ImportError, AttributeError) as error:
         text = str(error).strip().partition("\n")[0] or type(error).__name__
         raise DataError(
@@ -126,6 +128,12 @@ def spaces_of(environment: Any, name: str) -> Spaces:
             f"expected observations that are a box of numbers or a state, this environment has {seen}.",
             where=name,
             remedy="Choose another environment, e.g. CartPole-v1 or FrozenLake-v1.",
+        )
+    if len(seen.shape) > 2 or (len(seen.shape) == 2 and seen.dtype.kind == "u"):
+        raise DataError(
+            f"expected observations that are numbers, this environment shows pictures of {seen.shape}.",
+            where=name,
+            remedy="Choose one that tells its state in numbers, e.g. CartPole-v1; agents here do not see pictures yet.",
         )
     low, high = (_bounds(bound) for bound in (seen.low, seen.high))
     return Spaces(actions=int(does.n), states=None, low=low, high=high)
