@@ -38,6 +38,6 @@ clean:           ## forget the environment and every cache
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q -c constraints.txt torch
-	$(BIN)/python -m pip install -q -c constraints.txt -e '.[frames,excel,dev]'
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[frames,excel,control,dev]'
 	-$(BIN)/python -m compileall -q -j 2 $(VENV)/lib > /dev/null
 	touch $(READY)
