@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,7 @@ def _split(split: str, seed: int) -> dict[str, Any]:
 
 
 def run(
-    recipe: Recipe | str | Path,
+    recipe: Recipe | Mapping[str, Any] | str | Path,
     *,
     overrides: Sequence[str] = (),
     data: Any = None,
@@ -87,12 +88,14 @@ def run(
     trust: Sequence[str] = (),
     quiet: bool = False,
 ) -> Run:
-    """Run a recipe: a Recipe, a file, a run folder's recipe.yaml, or a gallery name such as "xor".
+    """Run a recipe: a Recipe, its keys as a dict, a file, a run folder's recipe.yaml, or a gallery name such as "xor".
 
     data:  the frame, for recipes whose source is "frame".
     trust: of a run folder's recipe: classes of your own that it may name. Raises as `fit` does.
     """
-    if not isinstance(recipe, Recipe):
+    if isinstance(recipe, Mapping):
+        recipe = validate(reduce(apply_override, overrides, recipe), where="recipe")
+    elif not isinstance(recipe, Recipe):
         recipe = load_recipe(str(recipe), overrides, trust=trust)
     tell = teller(quiet)
     started = time.perf_counter()

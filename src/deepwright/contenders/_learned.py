@@ -21,6 +21,7 @@ from torch import nn
 
 from deepwright.blocks.learner import Learner
 from deepwright.blocks.stream import Stream
+from deepwright.contenders._network_model import REASONS
 from deepwright.contenders._settings import settings
 from deepwright.contenders._trial import Course, Judgement, restored, run_trial
 from deepwright.core.config import Config
@@ -70,7 +71,8 @@ class LearnedModel(Model):
     def explain(self) -> str:
         size, steps = f"{self.deep['parameters']:,}", f"{self.deep['steps']:,}"
         best = f" (best {self.deep['best_step']:,})" if self.deep["best_step"] is not None else ""
-        return f"{self.deep['about']}, {size} parameters, {self.deep['stopped']} after {steps} steps{best}."
+        why = REASONS.get(self.deep["stopped"], "stopped")
+        return f"{self.deep['about']}, {size} parameters, {why} after {steps} steps{best}."
 
     def history(self) -> dict[str, Any]:
         return self.deep

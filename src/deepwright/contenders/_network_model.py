@@ -84,7 +84,7 @@ class NetworkModel(Model):
     def explain(self) -> str:
         size = _rounded(self.deep["parameters"])
         best = f" (best {self.deep['best_epoch']})" if self.deep["best_epoch"] is not None else ""
-        why = _REASONS.get(self.deep["stopped"], "stopped")
+        why = REASONS.get(self.deep["stopped"], "stopped")
         told = f"{self.net.about()}, {size} parameters, {why} after {self.deep['epochs']} epochs{best}."
         return told + (f" {self.deep['note']}" if self.deep.get("note") else "")
 
@@ -92,13 +92,14 @@ class NetworkModel(Model):
         return self.deep
 
 
-_REASONS = {
+REASONS = {
     "patience": "stopped",
     "epochs": "ended",
     "steps": "ended",
     "time": "stopped by the time",
     "not finite": "stopped by a loss that was not finite",
 }
+"""What ended a training, for a sentence."""
 
 
 def outputs(net: nn.Module, columns: Columns, device: torch.device | None = None) -> Tensor:

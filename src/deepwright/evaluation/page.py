@@ -15,6 +15,7 @@ import yaml
 
 from deepwright.core.errors import RunError
 from deepwright.core.find import find, names
+from deepwright.core.task import TargetTask
 from deepwright.evaluation import words
 from deepwright.evaluation.drawing import Picture, draw
 from deepwright.evaluation.figure import Figure
@@ -191,7 +192,10 @@ def _metric_title(name: str) -> str:
 
 
 def _classes(record: Record) -> Table | None:
-    """Precision, recall and F1 of each class for the winner; None where there are no classes."""
+    """Precision, recall and F1 of each class for the winner; None where no classes are predicted."""
+    task = record.run.task
+    if task is None or not issubclass(find("task", task.name), TargetTask):
+        return None
     answers = winner_answers(record)
     if answers is None or not answers.classes:
         return None
