@@ -1,0 +1,155 @@
+"""Generation through the command line: killed and resumed, pictures from IDX files, new rows in a file, bad input."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import struct
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from deepwright.cli import main
+
+RECIPE = """
+version: 1
+name: killed
+data: {source: iris}
+task: {name: generation, target: species}
+contenders:
+  - gan: {generator_config: &small {widths: [16]}, critic_config: *small, noise: 4, critic_steps: 2,
+          training: &training {steps: STEPS, report_every: 15, batch: 32, ema: 0.98, checkpoint_every: 0}}
+  - vae: {encoder_config: *small, decoder_config: *small, hidden: 2, training: *training}
+  - diffusion: {config: *small, times: 20, sampling_steps: 5, training: *training}
+time: null
+"""
+TRAINED = ("gan", "vae", "diffusion")
+PLAIN = [sys.executable, "-m", "deepwright"]
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
+
+
+def digest(run: Path) -> dict[str, str]:
+    """Everything that must not depend on where a run was cut: weights, log, what was shown, predictions."""
+    patterns = (
+        "metrics.jsonl", "predictions.parquet", "validation.parquet", "contenders/*/weights.safetensors",
+        "contenders/*/exhibits.json",
+    )  # fmt: skip
+    files = sorted(file for pattern in patterns for file in run.glob(pattern))
+    return {str(file.relative_to(run)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+
+
+def start(*words: object) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([*PLAIN, *map(str, words), "-q"], env=ENVIRONMENT, stdout=subprocess.DEVNULL)
+
+
+def killed_at(process: subprocess.Popen[bytes], checkpoints: Path, seconds: float = 120) -> None:
+    """Kill -9 soon after the contender has saved its first checkpoint."""
+    ends = time.monotonic() + seconds
+    while not list(checkpoints.glob("**/MANIFEST*")):
+        assert process.poll() is None and time.monotonic() < ends, "the run ended before it was killed"
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+
+
+@pytest.mark.slow
+def test_killed_in_each_contender_and_resumed(tmp_path: Path) -> None:
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(RECIPE.replace("STEPS", "300"))
+    assert start("run", recipe, "--folder", tmp_path / "whole").wait() == 0
+    expected = digest(tmp_path / "whole")
+    assert sum("weights" in name for name in expected) == sum("exhibits" in name for name in expected) == 3
+    assert {"metrics.jsonl", "predictions.parquet"} <= set(expected)
+
+    run = tmp_path / "run"
+    process = start("run", recipe, "--folder", run)
+    for name in TRAINED:
+        killed_at(process, run / "work" / name)
+        process = start("resume", run)
+    assert process.wait() == 0
+    assert digest(run) == expected
+
+
+# ---------------------------------------------------------------- pictures from IDX files
+def idx(array: np.ndarray) -> bytes:
+    return struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape) + array.tobytes()
+
+
+@pytest.fixture(scope="module")
+def pictures(without_figures: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Bars and columns of 12 × 12 pixels in the format of MNIST, and a run of the gallery's recipe on them."""
+    room, draw = tmp_path_factory.mktemp("pictures"), np.random.default_rng(0)
+    labels = draw.integers(0, 2, 240).astype(np.uint8)
+    images = draw.integers(0, 40, (240, 12, 12))
+    for image, label, place in zip(images, labels, draw.integers(1, 9, 240), strict=True):
+        lines = image if label else image.T
+        lines[place : place + 3] += 200
+    (room / "train-images-idx3-ubyte").write_bytes(idx(images.astype(np.uint8)))
+    (room / "train-labels-idx1-ubyte").write_bytes(idx(labels))
+    short = "{widths: [16]}"
+    words = [
+        "run", "digits-generation", f"data.source={room / 'train-images-idx3-ubyte'}", "task.target=label",
+        f"contenders=[rule, {{gan: {{generator_config: {short}, critic_config: {short}, training: {{steps: 60}}}}}}]",
+        "--folder", str(room / "RUN"), "-q",
+    ]  # fmt: skip
+    assert main(words) == 0
+    return room, room / "RUN"
+
+
+def test_pictures_larger_than_those_that_ship(pictures: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    _, run = pictures
+    assert main(["show", str(run), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["metric"]["name"] == "frechet_distance" and not told["metric"]["greater_is_better"]
+    assert {c["name"]: c["family"] for c in told["contenders"]} == {"resampled": "rule", "gan": "deep"}
+    assert all(0 <= c["low"] <= c["score"] <= c["high"] for c in told["contenders"])
+    schema = json.loads((run / "schema.json").read_text())
+    assert '"side": 12' in json.dumps(schema)
+    made = pl.read_parquet(run / "predictions.parquet")
+    assert set(made["generated"].list.len()) == {144}
+    shown = json.loads((run / "contenders" / "gan" / "exhibits.json").read_text())["on_the_way"]
+    assert all(len(row) == 144 for stage in shown for row in stage["rows"])
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_generated_rows_are_a_file_like_the_data(pictures: tuple[Path, Path], tmp_path: Path, ending: str) -> None:
+    """Whole numbers within the data's range, its own column names, the same for the same seed, read like any table."""
+    from deepwright.sources import open_table
+
+    _, run = pictures
+    order = ["generate", str(run), "--contender", "gan", "-n", "64", "-q"]
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        assert main([*order, "--seed", str(seed), "-o", str(tmp_path / f"{name}.{ending}")]) == 0
+    a, b, c = (open_table(tmp_path / f"{name}.{ending}").frame for name in "abc")
+    assert a.equals(b) and not a.equals(c)
+    assert a.columns == [f"pixel_{i}_{j}" for i in range(12) for j in range(12)] and a.height == 64
+    values = a.to_numpy()
+    assert (values == np.round(values)).all() and 0 <= values.min() <= values.max() < 240
+
+
+# ---------------------------------------------------------------- what is asked wrongly
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["contenders=[{gan: {penalti: 1}}]"], "penalty"),
+        (["contenders=[{diffusion: {noise_schedule: cosin}}]"], "cosine"),
+        (["contenders=[{vae: {encoder: gpt}}]"], "takes no rows of numbers"),
+        (["task.options.features=1"], "features"),
+        (["data.source=sms_spam", "task.target=null"], "cannot be asked of these columns"),
+    ],
+)
+def test_bad_input_is_one_plain_error(
+    words: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("recipe.yaml").write_text(RECIPE.replace("STEPS", "20"))
+    assert main(["run", "recipe.yaml", *words, "-q"]) == 2
+    told = capsys.readouterr().err
+    assert said in told and "Traceback" not in told
