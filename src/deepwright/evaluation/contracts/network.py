@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from deepwright.core.config import Config
 from deepwright.core.fields import Field, Signature
+from deepwright.evaluation.contracts import _causal
 from deepwright.evaluation.contracts._promise import promise
 
 if TYPE_CHECKING:
@@ -39,6 +40,19 @@ def check_network(cls: type[Network]) -> Iterator[tuple[str, str | None]]:
     yield promise("has the published number of parameters", partial(_published, cls))
     yield promise("learns eight rows by heart", partial(_overfits, cls))
     yield promise("exports through torch.export with equal outputs", partial(_exports, cls))
+    yield from _check_causal(cls)
+
+
+def _check_causal(cls: type[Network]) -> Iterator[tuple[str, str | None]]:
+    from deepwright.blocks.network import CausalNetwork
+
+    tests = {
+        "answers at a position never depend on later tokens": _causal.never_looks_ahead,
+        "padding behind a text changes nothing in it": _causal.ignores_padding_behind,
+        "going on from memory is reading anew": _causal.goes_on_from_memory,
+    }
+    for says, test in tests.items() if issubclass(cls, CausalNetwork) else ():
+        yield promise(says, lambda test=test: test(_trained(cls), _batch(cls, _ROWS)))  # type: ignore[misc]
 
 
 def _says(cls: type[Network]) -> None:
