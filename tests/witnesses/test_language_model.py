@@ -350,7 +350,7 @@ def test_a_markov_source_is_learned_to_its_entropy() -> None:
     moves = rng.dirichlet(np.full(5, 0.5), size=5)  # (5, 5)
     stays = np.linalg.matrix_power(moves, 200)[0]  # (5,) π
     entropy = -float(stays @ np.where(moves > 0, moves * np.log(moves), 0).sum(axis=1))
-    uniform = rng.random(14_000)
+    uniform = rng.random(120_000)
     chain, limits = [0], moves.cumsum(axis=1)
     for number in uniform:
         chain.append(min(int(np.searchsorted(limits[chain[-1]], number)), 4))
