@@ -25,6 +25,9 @@ from deepwright.sources._dialect import Dialect, legacy_encoding, not_decodable,
 BLOCK = 8 << 20
 """Bytes read at a time; small enough for caches, large enough for polars' threads."""
 
+_CACHED = 256 << 10
+"""Bytes compared at a time, so that the outcome of a comparison is counted while it is in the cache."""
+
 _LONGEST_ROW = 64 << 20
 
 
@@ -212,7 +215,9 @@ def _shape(data: bytes, dialect: Dialect, width: int) -> tuple[int, int, bool]:
         plain = plain and not (b"\n\n" in data or b"\n\r\n" in data or data[:1] in (b"\n", b"\r"))
     delimiter = ord(dialect.delimiter)
     if not dialect.quote or dialect.quote.encode() not in data:
-        return int(np.count_nonzero(array == delimiter)), int(np.count_nonzero(array == 10)), plain
+        parts = [array[start : start + _CACHED] for start in range(0, len(array), _CACHED)]
+        delimiters = sum(int(np.count_nonzero(part == delimiter)) for part in parts)
+        return delimiters, sum(int(np.count_nonzero(part == 10)) for part in parts), plain
     quote = ord(dialect.quote)
     places = np.flatnonzero((array == quote) | (array == delimiter) | (array == 10))
     marks = array[places]

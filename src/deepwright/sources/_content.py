@@ -7,6 +7,7 @@ import hashlib
 import io
 import zlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import BinaryIO
 
@@ -51,6 +52,9 @@ _IDX_AXES = 4
 _BOMB_BYTES = 256 << 20
 _BOMB_RATIO = 200
 _TREE_BYTES = 16 << 20
+_PIECE = 1 << 20
+_AT_ONCE = 4
+"""Shares of a large file that are read side by side for its fingerprint."""
 
 
 def compression_of(head: bytes) -> str:
@@ -111,13 +115,21 @@ def fingerprint(path: Path) -> str:
 
     The second form reads every byte ten times faster; it tells files apart, it does not resist forgery.
     """
-    if path.stat().st_size <= _TREE_BYTES:
+    size = path.stat().st_size
+    if size <= _TREE_BYTES:
         return hashlib.sha256(path.read_bytes()).hexdigest()
-    whole = hashlib.sha256()
+    pieces = -(-size // _PIECE)
+    shares = [range(pieces * i // _AT_ONCE, pieces * (i + 1) // _AT_ONCE) for i in range(_AT_ONCE)]
+    with ThreadPoolExecutor(_AT_ONCE) as pool:  # neither reading nor the checksum holds the interpreter
+        leaves = pool.map(lambda share: _checksums(path, share), shares)
+        return f"crc32-tree:{hashlib.sha256(b''.join(leaves)).hexdigest()}"
+
+
+def _checksums(path: Path, pieces: range) -> bytes:
+    """CRC-32 of each of these mebibytes of the file, 4 bytes each."""
     with path.open("rb") as file:
-        while piece := file.read(1 << 20):
-            whole.update(zlib.crc32(piece).to_bytes(4, "big"))
-    return f"crc32-tree:{whole.hexdigest()}"
+        file.seek(pieces.start * _PIECE)
+        return b"".join(zlib.crc32(file.read(_PIECE)).to_bytes(4, "big") for _ in pieces)
 
 
 def head_of(path: Path, where: str, size: int = 4096) -> tuple[bytes, str]:

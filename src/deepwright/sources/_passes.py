@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isnan
 from typing import Any
 
 import polars as pl
@@ -60,7 +61,7 @@ def frames(
     for block in ahead(blocks):
         settling.blank += block.blank
         if not settling.types.keys() >= set(names):
-            _guess(_texts(block, names, dialect, where), settling, dialect)
+            _guess(_texts(block, names, dialect, where, rows=_PROBE), settling, dialect)
         frame = _fast(block, names, dialect, settling) if not settling.stale else None
         if frame is None:
             frame = _texts(block, names, dialect, where)
@@ -71,7 +72,7 @@ def frames(
 
 def _guess(texts: pl.DataFrame, settling: Settling, dialect: Dialect) -> None:
     """Types of the columns that have none yet, from the first rows."""
-    head = texts.select([name for name in texts.columns if name not in settling.types]).head(_PROBE)
+    head = texts.select([name for name in texts.columns if name not in settling.types])
     types, notes = infer_columns(head, settling.missing, settling.decimal, dialect.delimiter)
     settling.types.update(types)
     settling.notes.extend(notes)
@@ -93,9 +94,10 @@ def _fast(block: Block, names: list[str], dialect: Dialect, settling: Settling) 
     return frame
 
 
-def _texts(block: Block, names: list[str], dialect: Dialect, where: str) -> pl.DataFrame:
+def _texts(block: Block, names: list[str], dialect: Dialect, where: str, rows: int | None = None) -> pl.DataFrame:
+    """The block as texts, its first `rows` only where they are enough."""
     try:
-        return _read(block, dict.fromkeys(names, pl.String), dialect, {})
+        return _read(block, dict.fromkeys(names, pl.String), dialect, {}, rows)
     except pl.exceptions.PolarsError as error:
         prove(block, dialect, len(names), where)
         raise DataError(
@@ -106,7 +108,11 @@ def _texts(block: Block, names: list[str], dialect: Dialect, where: str) -> pl.D
 
 
 def _read(
-    block: Block, schema: Mapping[str, type[pl.DataType]], dialect: Dialect, words: dict[str, str]
+    block: Block,
+    schema: Mapping[str, type[pl.DataType]],
+    dialect: Dialect,
+    words: dict[str, str],
+    rows: int | None = None,
 ) -> pl.DataFrame:
     frame = pl.read_csv(
         block.data,
@@ -116,9 +122,11 @@ def _read(
         quote_char=dialect.quote or None,
         null_values=words or None,
         infer_schema=False,
+        n_rows=rows,
     )
-    if frame.height != block.rows:
-        raise pl.exceptions.ComputeError(f"{block.rows} rows became {frame.height}")
+    expected = block.rows if rows is None else min(rows, block.rows)
+    if frame.height != expected:
+        raise pl.exceptions.ComputeError(f"{expected} rows became {frame.height}")
     return frame
 
 
@@ -135,7 +143,9 @@ def _typed(frame: pl.DataFrame, block: Block, settling: Settling, where: str) ->
 
 
 def _without_nan(frame: pl.DataFrame) -> pl.DataFrame:
-    tainted = [name for name, found in _row(frame.select(pl.all().is_nan().any())).items() if found]
+    # A sum says in half the time that there is none; infinities may cancel, so that what it finds is looked at again.
+    suspects = [name for name, total in _row(frame.select(pl.all().sum())).items() if isnan(total)]
+    tainted = [name for name, found in _row(frame.select(pl.col(suspects).is_nan().any())).items() if found]
     return frame.with_columns(pl.col(tainted).fill_nan(None)) if tainted else frame
 
 
