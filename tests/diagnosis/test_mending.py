@@ -9,10 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from deepwright.api.recipes import apply_override
 from deepwright.core.errors import NotFoundError, RecipeError
 from deepwright.core.find import names
 from deepwright.core.recipe import Recipe, label
-from deepwright.diagnosis import Finding, edit, mend, remove
+from deepwright.diagnosis import Finding, edit, mend, reaches, remove
 
 RECIPE: dict[str, Any] = {
     "data": {"source": "houses.csv", "split": {"seed": 3}, "kinds": {"sepal.length": "number"}},
@@ -192,3 +193,24 @@ class TestKeys:
             id="x", title="x", severity="info", evidence="1", cause="c", remedy="r", edit={"data.split.seed": None}
         )
         assert mend(RECIPE, finding)["data"]["split"] == {}
+
+
+@pytest.mark.parametrize(
+    ("recipe", "there"),
+    [
+        ({"task": {"target": "y"}}, True),
+        ({"task": {"name": "clustering"}}, False),
+        ({}, False),
+        ({"contenders": ["rule", "linear"]}, False),
+        ({"contenders": ["all"]}, True),
+        ({"contenders": ["rule", {"network": "mlp", "as": "small"}]}, True),
+    ],
+)
+def test_what_may_be_there_changes_what_is(recipe: dict[str, Any], there: bool) -> None:
+    assert reaches(recipe, "training.epochs") is there
+    changed = apply_override(recipe, "training.epochs?=2")
+    assert (changed != recipe) is there
+    if not there:
+        with pytest.raises(RecipeError, match="none of the contenders"):
+            apply_override(recipe, "training.epochs=2")
+    assert apply_override(recipe, "time?=3")["time"] == 3

@@ -113,19 +113,25 @@ def parse(text: str, where: str) -> tuple[dict[str, Any], dict[tuple[str, ...], 
 
 
 def apply_override(content: Mapping[str, Any], override: str) -> dict[str, Any]:
-    """`key.path=value` on a recipe tree; the value is read as YAML and typed by the recipe, never evaluated."""
-    from deepwright.diagnosis import edit
+    """`key.path=value` on a recipe tree; the value is read as YAML and typed by the recipe, never evaluated.
+
+    `training.lr?=value`: for the networks among the contenders, if there are any; without `?` there must be.
+    """
+    from deepwright.diagnosis import edit, reaches
 
     key, equals, text = override.partition("=")
-    if not equals or not key.strip():
+    key, wherever = key.strip().removesuffix("?"), key.strip().endswith("?")
+    if not equals or not key:
         raise RecipeError(f"expected key=value, got '{override}'.", remedy="For example: training.lr=1e-3")
+    if wherever and not reaches(content, key):
+        return dict(content)
     try:
         value = yaml.safe_load(text)
     except yaml.YAMLError:
         value = text
     if isinstance(value, str):
         value = _number(value)
-    return edit(dict(content), key.strip(), value)
+    return edit(dict(content), key, value)
 
 
 def explain(

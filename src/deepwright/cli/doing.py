@@ -23,10 +23,10 @@ from deepwright.cli.options import (
 if TYPE_CHECKING:
     from deepwright.api.run import Run
 
-_FAST = ["data.rows=300", "time=20s", "training.epochs=2"]
+_FAST = ["data.rows=300", "time=20s", "training.epochs?=2"]
 """`--fast`: every stage on a few rows."""
 
-Fast = Annotated[bool, typer.Option("--fast", help="A dry run: every stage, on 300 rows and two epochs.")]
+Fast = Annotated[bool, typer.Option("--fast", help="A dry run: every stage, on 300 rows, two epochs or 20 seconds.")]
 Folder = Annotated[
     Optional[Path],  # noqa: UP045
     typer.Option("--folder", help="Where the run goes; otherwise a new folder below runs/."),

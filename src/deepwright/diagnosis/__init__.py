@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from deepwright.core.find import find, names
 from deepwright.diagnosis._example import Example, curve, healthy_run, standing
 from deepwright.diagnosis._finding import SEVERITIES, Diagnosis, Finding
-from deepwright.diagnosis._mending import edit, mend, remove
+from deepwright.diagnosis._mending import edit, mend, reaches, remove
 
 if TYPE_CHECKING:
     from deepwright.evaluation.record import Record
@@ -26,6 +26,7 @@ __all__ = [
     "edit",
     "healthy_run",
     "mend",
+    "reaches",
     "remove",
     "standing",
 ]

@@ -38,6 +38,14 @@ def edit(recipe: Mapping[str, Any], key: str, value: Any) -> dict[str, Any]:
     return _change(recipe, key, value)
 
 
+def reaches(recipe: Mapping[str, Any], key: str) -> bool:
+    """Whether a key such as training.lr has a network by name among the contenders that it would change."""
+    path = steps(key)
+    return path[0] not in ("training", "config") or any(
+        _is_network(entry) or entry == "all" for entry in recipe.get("contenders") or _entrants(recipe)
+    )
+
+
 def remove(recipe: Mapping[str, Any], key: str) -> dict[str, Any]:
     """The tree without `key`, which need not be there; `contenders.NAME` takes a contender out."""
     return _change(recipe, key, _GONE)
@@ -62,9 +70,11 @@ def _change(recipe: Mapping[str, Any], key: str, value: Any) -> dict[str, Any]:
 
 
 def _entrants(recipe: Mapping[str, Any]) -> tuple[str, ...]:
-    """Who answers where the recipe names nobody."""
-    name = (recipe.get("task") or {}).get("name")
-    return find("task", name).entrants if name in names("task") else TargetTask.entrants
+    """Who answers where the recipe names nobody; nobody known where the task is yet to be chosen."""
+    task = recipe.get("task") or {}
+    if task.get("name") in names("task"):
+        return find("task", task["name"]).entrants
+    return TargetTask.entrants if task.get("target") else ()
 
 
 def _one(entries: list[Any], name: str, path: Sequence[str], value: Any, key: str) -> list[Any]:
