@@ -20,6 +20,7 @@ import torch
 from torch import nn
 
 from deepwright.blocks.learner import Learner
+from deepwright.blocks.shapes import shapes_only
 from deepwright.blocks.stream import Stream
 from deepwright.contenders._network_model import REASONS
 from deepwright.contenders._settings import settings
@@ -243,7 +244,7 @@ def _remade(cls: type[LearnedContender], options: Any, folder: Path) -> LearnedC
 def _filled(made: LearnedContender, arrays: Mapping[str, Any], task: Any, encoding: Encoding, folder: Path) -> Learner:
     """A learner with these weights. Its shapes are compared before it takes any memory: a lying file costs none."""
     try:
-        with torch.device("meta"):
+        with shapes_only():
             expected = {n: (tuple(t.shape), t.dtype) for n, t in made.build(task, encoding).state_dict().items()}
     except (RecipeError, RuntimeError) as error:
         raise RunError(f"its settings are not valid: {error}", where=str(folder / "learner.json")) from None

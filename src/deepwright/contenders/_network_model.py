@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from deepwright.blocks.network import Network
+from deepwright.blocks.shapes import shapes_only
 from deepwright.contenders._network_rows import Columns, in_batches, inputs
 from deepwright.contenders._settings import settings
 from deepwright.core.contender import Model
@@ -151,7 +152,7 @@ def _named(name: Any, trust: Sequence[str], folder: Path) -> str:
 
 def _filled(blueprint: Blueprint, arrays: dict[str, np.ndarray], folder: Path) -> Network:
     """The network with these weights; built without memory first, so that a lying file costs none."""
-    with torch.device("meta") if ":" not in blueprint.network else contextlib.nullcontext():
+    with shapes_only() if ":" not in blueprint.network else contextlib.nullcontext():
         try:
             net = blueprint.build()
         except (RecipeError, NotFoundError) as error:
