@@ -12,6 +12,7 @@ from deepwright.api.recipes import gallery
 from deepwright.cli import main
 from deepwright.core.find import names
 from deepwright.sources import bundled
+from deepwright.sources.environment import names_environment
 
 ROOT = Path(__file__).resolve().parents[1]
 ROWS = re.findall(
@@ -26,6 +27,8 @@ SAMPLE = [
     "deepwright resume RUN",
     "deepwright fit penguins --target species --metric rmse",
 ]
+OTHERS = ("make test", "poetry run pytest", "poetry run python main.py")
+"""Commands that are not ours."""
 LONGER = [
     *(f"deepwright run {name}" for name in gallery()),
     "deepwright fit bike_day --target cnt --split time:dteday",
@@ -52,17 +55,17 @@ def test_each_row_stands_once() -> None:
 def test_commands_name_what_there_is(command: str) -> None:
     words = _words(command)
     if words[0] != "deepwright":
-        assert command in ("make test", "poetry run pytest", "poetry run python main.py")
+        assert command.startswith("torchrun ") or command in OTHERS
         return
     verb, argument = words[1], words[2]
     if verb == "run":
         assert argument in gallery()
     elif verb in ("fit", "look", "induce"):
-        assert argument in bundled()
+        assert argument in bundled() or names_environment(argument)
     elif verb == "check":
         assert words[3] in names(argument)
     else:
-        assert verb in ("list", "show", "report", "predict", "resume", "probe")
+        assert verb in ("list", "show", "report", "predict", "resume", "probe", "generate")
 
 
 @pytest.fixture(scope="module")
