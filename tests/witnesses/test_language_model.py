@@ -120,6 +120,11 @@ def test_more_tokens_than_the_context_are_refused() -> None:
         net.go_on(tokens_of(1, 2), memory)
 
 
+def test_heads_that_do_not_divide_the_width_are_refused() -> None:
+    with pytest.raises(RecipeError, match=r"5 heads do not divide a width of 16. For example 4."):
+        gpt(heads=5)
+
+
 def test_gpt_2_small_has_its_published_size() -> None:
     (published, _) = GPT.published
     with shapes_only():

@@ -75,7 +75,7 @@ class GPT(CausalNetwork):
             raise RecipeError(
                 f"{config.heads} heads do not divide a width of {config.width}.",
                 where="config.heads",
-                remedy=f"For example {math.gcd(config.width, config.heads)} heads.",
+                remedy=f"For example {_fewer(config.heads, config.width)}.",
             )
         (field,) = signature.fields
         self.shape = (config.layers, config.heads, config.width, config.context)
@@ -132,6 +132,11 @@ class GPT(CausalNetwork):
                 nn.init.normal_(parameter, std=_SPREAD / math.sqrt(2 * layers) if into_residual else _SPREAD)
             elif name.endswith("bias"):
                 nn.init.zeros_(parameter)
+
+
+def _fewer(heads: int, width: int) -> int:
+    """The most heads, but not more than these, that divide the width."""
+    return next(number for number in range(heads, 0, -1) if width % number == 0)
 
 
 class _Block(nn.Module):

@@ -104,7 +104,9 @@ def _refuse_too_few(rows: int, height: int, target: str | None, source: str) -> 
     raise DataError(
         f"expected at least 3 rows{' with a target' if target else ''} to train, choose and test; got {rows}{missing}.",
         where=source,
-        remedy="Give more rows, or another target.",
+        remedy="Give more rows, or another target."
+        if target
+        else "Give more rows; a plain text has more of them with a smaller data.reading.passage.",
     )
 
 
