@@ -93,10 +93,12 @@ def _tidy(root: ET.Element, prefix: str, kept: set[str]) -> None:
 def _prefix_references(root: ET.Element, prefix: str) -> set[str]:
     used = set()
     for element in root.iter():
-        target = element.attrib.pop(f"{{{_XLINK}}}href", "").removeprefix("#")
-        if target:
-            element.set("href", f"#{prefix}-{target}")
-            used.add(target)
+        target = element.attrib.pop(f"{{{_XLINK}}}href", "")
+        if target.startswith("#"):
+            element.set("href", f"#{prefix}-{target[1:]}")
+            used.add(target[1:])
+        elif target:  # a picture that is carried in the text itself
+            element.set("href", target)
         clip = element.attrib.get("clip-path", "").removeprefix("url(#").removesuffix(")")
         if clip:
             element.set("clip-path", f"url(#{prefix}-{clip})")

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
 _MOST = 4
+_FLAT = 20
+"""Times that one contender's losses vary as much as another's before each gets a scale of its own."""
 
 
 class LearningCurves(Figure):
@@ -36,7 +38,7 @@ class LearningCurves(Figure):
         return 400 if _has_score(_histories(record)) else 260
 
     def draw(self, record: Record, canvas: Canvas) -> None:
-        histories = _histories(record)
+        histories = _comparable(_histories(record))
         with_score = _has_score(histories)
         grid = canvas.add_gridspec(2 if with_score else 1, 1, height_ratios=[3, 2] if with_score else [1])
         losses = canvas.add_subplot(grid[0])
@@ -76,6 +78,10 @@ class LearningCurves(Figure):
             style.thousands(losses, "y")
             losses.yaxis.set_minor_formatter(NullFormatter())
             losses.set_ylabel("loss (log scale)")
+        if _own_scales(_histories(record)):
+            losses.set_ylabel("loss, each on its own scale")
+            losses.set_yscale("linear")
+            losses.tick_params(labelleft=False)
         style.grid(losses)
         _legend(losses, list(histories))
         lower = losses if scores is None else scores
@@ -100,6 +106,25 @@ def _histories(record: Record) -> dict[str, pl.DataFrame]:
         if usable.height >= 2 and len(_values(usable)):
             found[str(name)] = usable
     return dict(list(found.items())[:_MOST])
+
+
+def _own_scales(histories: dict[str, pl.DataFrame]) -> bool:
+    """Whether one contender's losses would be a flat line beside another's, and no logarithm can help."""
+    values = [_values(history) for history in histories.values()]
+    spans = [float(np.ptp(own)) for own in values]
+    return len(values) > 1 and min(map(np.min, values)) <= 0 and max(spans) > _FLAT * max(min(spans), 1e-12)
+
+
+def _comparable(histories: dict[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
+    """Losses from 0 to 1 for each contender where one scale shows nothing; as they are elsewhere."""
+    if not _own_scales(histories):
+        return histories
+    found = {}
+    for name, history in histories.items():
+        low, span = float(_values(history).min()), max(float(np.ptp(_values(history))), 1e-12)
+        scaled = [(pl.col(column) - low) / span for column in ("train_loss", "valid_loss")]
+        found[name] = history.with_columns(scaled)
+    return found
 
 
 def _unit(history: pl.DataFrame) -> str:

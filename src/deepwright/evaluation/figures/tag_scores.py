@@ -30,7 +30,8 @@ class TagScores(Figure):
 
     def suits(self, record: Record) -> bool:
         answers = winner_answers(record)
-        return answers is not None and answers.truth.ndim == 2 and bool(_rows(answers))
+        named = answers is not None and answers.truth.ndim == 2 and answers.truth.shape[1] == len(answers.classes)
+        return answers is not None and named and bool(_rows(answers))
 
     def height(self, record: Record) -> int:
         answers = winner_answers(record)
