@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import signal
 import struct
 import subprocess
@@ -27,7 +28,7 @@ contenders:
   - gan: {generator_config: &small {widths: [16]}, critic_config: *small, noise: 4, critic_steps: 2,
           training: &training {steps: STEPS, report_every: 15, batch: 32, ema: 0.98, checkpoint_every: 0}}
   - vae: {encoder_config: *small, decoder_config: *small, hidden: 2, training: *training}
-  - diffusion: {config: *small, times: 20, sampling_steps: 5, training: *training}
+  - diffusion: {denoiser_config: *small, times: 20, sampling_steps: 5, training: *training}
 time: null
 """
 TRAINED = ("gan", "vae", "diffusion")
@@ -96,7 +97,7 @@ def pictures(without_figures: None, tmp_path_factory: pytest.TempPathFactory) ->
     short = "{widths: [16]}"
     words = [
         "run", "digits-generation", f"data.source={room / 'train-images-idx3-ubyte'}", "task.target=label",
-        f"contenders=[rule, {{gan: {{generator_config: {short}, critic_config: {short}, training: {{steps: 60}}}}}}]",
+        f"contenders=[rule, {{gan: {{generator_config: {short}, critic_config: {short}, training: {{steps: 60, report_every: 20}}}}}}]",
         "--folder", str(room / "RUN"), "-q",
     ]  # fmt: skip
     assert main(words) == 0
@@ -116,6 +117,22 @@ def test_pictures_larger_than_those_that_ship(pictures: tuple[Path, Path], capsy
     assert set(made["generated"].list.len()) == {144}
     shown = json.loads((run / "contenders" / "gan" / "exhibits.json").read_text())["on_the_way"]
     assert all(len(row) == 144 for stage in shown for row in stage["rows"])
+
+
+def test_its_figures(pictures: tuple[Path, Path]) -> None:
+    """Pictures travel inside the drawing; both parts of the GAN have a line; figures of other tasks keep away."""
+    from deepwright.core.find import find, names
+    from deepwright.evaluation.drawing import draw
+    from deepwright.evaluation.record import Record
+
+    record = Record(pictures[1])
+    suiting = {name for name in names("figure") if find("figure", name)().suits(record)}
+    assert {"generated_rows", "generated_on_the_way", "part_losses", "contest"} <= suiting
+    assert not suiting & {"tag_scores", "confusion", "residuals", "hidden_map", "generated_text"}
+    for name in ("generated_rows", "generated_on_the_way"):
+        links = re.findall(r'<image[^>]* href="(.{14})', draw(find("figure", name)(), record).inline)
+        assert links and set(links) == {"data:image/png"}
+    assert "critic" in (picture := draw(find("figure", "part_losses")(), record)).svg and "generator" in picture.alt
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])

@@ -86,7 +86,8 @@ class Generation(Task):
 
     name: ClassVar[str] = "generation"
     figures: ClassVar[tuple[str, ...]] = (
-        "generated_rows", "generated_on_the_way", "hidden_map", "contest", "learning_curves", "data_columns",
+        "generated_rows", "generated_on_the_way", "hidden_map", "part_losses", "contest",
+        "learning_curves", "data_columns",
     )  # fmt: skip
     rules: ClassVar[tuple[str, ...]] = ("resampled",)
     entrants: ClassVar[tuple[str, ...]] = ("rule", "gaussian_mixture", "gan", "vae", "diffusion")

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 LEFT = 92
 """Pixels left of the pictures, for words."""
+_LINE = 13
+"""Letters in that place."""
 GAP = 4
 """Pixels between two pictures."""
 
@@ -74,11 +76,11 @@ def strip(
 
 
 def said(axes: Axes, text: str, middle: float, *, strong: bool = False) -> None:
-    """Words left of a strip."""
+    """Words left of a strip, a long name in two lines."""
+    first, _, rest = text.partition("_") if len(text) > _LINE else (text, "", "")
+    lines = [style.short(first + "_" * bool(rest), _LINE), *([style.short(rest, _LINE)] if rest else [])]
     colour, weight = (style.INK, "bold") if strong else (style.MUTED, "normal")
-    axes.text(
-        LEFT - 8, middle, style.short(text, 15), ha="right", va="center", fontsize=11, color=colour, weight=weight
-    )
+    axes.text(LEFT - 8, middle, "\n".join(lines), ha="right", va="center", fontsize=11, color=colour, weight=weight)
 
 
 def points(axes: Axes, rows: np.ndarray, behind: np.ndarray, title: str) -> None:
