@@ -15,6 +15,7 @@ from deepwright.contenders._learned import LearnedContender, LearnedModel
 from deepwright.contenders._settings import settings
 from deepwright.core.contender import Brief
 from deepwright.core.environment import Spaces
+from deepwright.core.errors import RecipeError
 from deepwright.core.fields import Field, Signature
 from deepwright.core.find import find, preset
 from deepwright.tasks.control import Control
@@ -82,5 +83,11 @@ def eyes(name: str, config: dict[str, Any], spaces: Spaces, outputs: int) -> Eye
     """A fresh network; raises NotFoundError or RecipeError for a name or keys that are not there."""
     signature = Signature(tuple(Field(form="number", name=f"observation {i}") for i in range(spaces.width)))
     of = find("network", name)
+    if not signature.forms <= of.takes or of.per_position:
+        raise RecipeError(
+            f"the network {name} takes {', '.join(sorted(of.takes))}, observations are numbers.",
+            where="network",
+            remedy="Use mlp or residual_mlp, for example.",
+        )
     made = settings(of.Config, {**preset("network", name), **config}, "config")
     return Eyes(of(made, signature, outputs))

@@ -18,20 +18,22 @@ from deepwright.streams._worlds import Worlds
 from deepwright.streams.replay import Exploration, Replay
 from deepwright.tasks.control import Control
 
+_SMALL = {"widths": [128, 128], "dropout": 0.0, "initialiser": "uniform"}
+
 
 @final
 class DeepQ(AgentContender):
     """A network values every action; it learns from steps drawn from a buffer, and is judged without exploring.
 
-    One optimizer step for each `stride` steps in each of `worlds` worlds. Keeps the weights that did best in the
-    validation episodes.
+    One optimizer step for each `stride` steps in each of `worlds` worlds. A moving average of the weights is what
+    validates; the one that did best in the validation episodes is kept.
     """
 
     name = "dqn"
     paper = "Mnih et al., 2015, Human-level control through deep reinforcement learning"
     recommended: ClassVar = {
-        "optimizer": "adam", "lr": 1e-3, "schedule": "linear", "batch": 128, "clip": 10.0, "steps": 20_000,
-        "report_every": 1_000, "patience": 8,
+        "optimizer": "adam", "lr": 2e-3, "schedule": "linear", "batch": 64, "clip": 10.0, "ema": 0.99,
+        "steps": 16_000, "report_every": 1_000, "patience": 10,
     }  # fmt: skip
 
     class Options(LearnedContender.Options):
@@ -39,15 +41,16 @@ class DeepQ(AgentContender):
 
         network: str = "mlp"
         """Any network that takes numbers: observation → a value for each action."""
-        config: dict[str, Any] = {"widths": [128, 128], "dropout": 0.0}
-        """Keys of that network's Config."""
+        config: dict[str, Any] | None = None
+        """Keys of that network's Config; None: two layers of 128 for mlp, with first weights as PyTorch draws them
+        (smaller than Kaiming's), and the defaults of any other."""
         discount: float = Field(default=0.99, ge=0, le=1)
         """γ, what a reward one step later is worth."""
         double: bool = True
         """One network chooses the best next action and the other values it (van Hasselt et al. 2016)."""
-        sync: int = Field(default=500, ge=1)
+        sync: int = Field(default=32, ge=1)
         """Optimizer steps between two copies into the target network; unused with `blend`."""
-        blend: float | None = Field(default=0.005, gt=0, le=1)
+        blend: float | None = Field(default=None, gt=0, le=1)
         """Share of the way that the target network follows after each step; None: copies every `sync` steps."""
         bend: float = Field(default=100.0, gt=0)
         """δ, the error from which the loss grows linearly; the paper has 1, with rewards cut to ±1."""
@@ -74,7 +77,9 @@ class DeepQ(AgentContender):
 
     def build(self, task: Control, encoding: Encoding) -> DQN:
         options = self.options
-        net = eyes(options.network, options.config, task.spaces, task.spaces.actions)
+        small = _SMALL if options.network == "mlp" else {}
+        config = small if options.config is None else options.config
+        net = eyes(options.network, config, task.spaces, task.spaces.actions)
         return DQN(
             net,
             discount=options.discount,

@@ -19,6 +19,7 @@ from deepwright.streams._worlds import Worlds
 from deepwright.streams.rollouts import Rollouts
 from deepwright.tasks.control import Control
 
+_SMALL = {"widths": [64, 64], "activation": "tanh", "dropout": 0.0, "initialiser": "orthogonal"}
 _TIMID = 0.01
 """Factor of the actor's first output weights: it begins without a preference (Andrychowicz et al. 2021)."""
 
@@ -43,10 +44,8 @@ class ProximalPolicy(AgentContender):
 
         network: str = "mlp"
         """Any network that takes numbers; actor and critic are one each."""
-        config: dict[str, Any] = {
-            "widths": [64, 64], "activation": "tanh", "dropout": 0.0, "initialiser": "orthogonal",
-        }  # fmt: skip
-        """Keys of that network's Config."""
+        config: dict[str, Any] | None = None
+        """Keys of that network's Config; None: two layers of 64 with tanh for mlp, and the defaults of any other."""
         discount: float = Field(default=0.99, ge=0, le=1)
         """γ, what a reward one step later is worth."""
         trace: float = Field(default=0.95, ge=0, le=1)
@@ -74,8 +73,10 @@ class ProximalPolicy(AgentContender):
 
     def build(self, task: Control, encoding: Encoding) -> PPO:
         options = self.options
-        actor = eyes(options.network, options.config, task.spaces, task.spaces.actions)
-        critic = eyes(options.network, options.config, task.spaces, 1)
+        small = _SMALL if options.network == "mlp" else {}
+        config = small if options.config is None else options.config
+        actor = eyes(options.network, config, task.spaces, task.spaces.actions)
+        critic = eyes(options.network, config, task.spaces, 1)
         with torch.no_grad():
             for parameter in actor.network.head.parameters():
                 parameter.mul_(_TIMID)

@@ -103,7 +103,9 @@ def open_environment(name: str) -> Any:
     try:
         return library.make(identity, disable_env_checker=True, **options)
     except library.error.DependencyNotInstalled as error:
-        raise DataError(f"the environment lacks something: {error}.", where=name, remedy="Install that first.") from None
+        raise DataError(
+            f"the environment lacks something: {error}.", where=name, remedy="Install that first."
+        ) from None
     except (library.error.Error, TypeError, ValueError, KeyError, ImportError, AttributeError) as error:
         text = str(error).strip().partition("\n")[0] or type(error).__name__
         raise DataError(
