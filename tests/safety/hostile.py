@@ -38,6 +38,7 @@ EVIL = [
 """Values to put where something else is expected."""
 
 
+_ENORMOUS = 1 << 30
 SECRET = '{"secret": 42}'
 
 
@@ -64,8 +65,9 @@ def spoil(folder: Path, rng: random.Random, secret: Path) -> str:
 
 
 def any_file(folder: Path, rng: random.Random, *endings: str) -> Path:
-    """A plain file below the folder, of one of these endings where there is one."""
-    files = sorted(p for p in folder.rglob("*") if p.is_file() and not p.is_symlink() and p.name != "MANIFEST.json")
+    """A plain file below the folder, of one of these endings where there is one; none that was made enormous before."""
+    found = sorted(p for p in folder.rglob("*") if p.is_file() and not p.is_symlink() and p.name != "MANIFEST.json")
+    files = [path for path in found if path.stat().st_size < _ENORMOUS]
     fitting = [path for path in files if not endings or path.suffix in endings]
     return rng.choice(fitting or files)
 
