@@ -8,7 +8,7 @@ last tenth. Measured here on all of that tenth, in windows of 64 characters that
 The step: `train` against the same network in two loops written by hand, the tutorial's and one with the fused
 optimizer, in turns, so that what disturbs the machine disturbs all. CPU time, medians over the rounds.
 
-    python benchmarks/char_gpt.py [--data FILE] [--steps 2000] [--rounds 7] [--json]
+    python benchmarks/char_gpt.py [--data FILE] [--steps 2000] [--lr 1e-3] [--seed 0] [--rounds 7] [--json]
 """
 
 from __future__ import annotations
@@ -73,12 +73,12 @@ def valid_loss(net: nn.Module, tokens: Tensor) -> float:
     return total / windows[:, 1:].numel()
 
 
-def learn(text: Text, steps: int) -> dict[str, Any]:
+def learn(text: Text, steps: int, lr: float, seed: int) -> dict[str, Any]:
     """What the set-up reaches after each so many steps."""
     learner = NextToken(text.network(), first=0)
-    stream = Windows(text.train, name="text", length=CONTEXT, batch=BATCH, seed=0)
+    stream = Windows(text.train, name="text", length=CONTEXT, batch=BATCH, seed=seed)
     began, curve = time.process_time(), []
-    for report in train(learner, stream, PLAN.model_copy(update={"steps": steps})):
+    for report in train(learner, stream, PLAN.model_copy(update={"steps": steps, "lr": lr, "seed": seed})):
         learner.eval()
         curve.append([report.step, round(report.losses["net"], 4), round(valid_loss(learner.net, text.valid), 4)])
     return {"curve": curve, "valid": curve[-1][2], "cpu_seconds": round(time.process_time() - began, 1)}
@@ -148,6 +148,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", type=Path, help="a text; without it the part of Shakespeare that ships")
     parser.add_argument("--steps", type=int, default=2_000, help="0: only what a step costs")
+    parser.add_argument("--lr", type=float, default=PLAN.lr, help="the largest rate of the schedule")
+    parser.add_argument("--seed", type=int, default=0, help="of the windows")
     parser.add_argument("--rounds", type=int, default=7, help="0: only the loss")
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
@@ -155,7 +157,7 @@ def main() -> None:
     path = asked.data or bundled_path("shakespeare")
     text = Text(path)
     said = f"{path.name}{'' if asked.data else ' (bundled)'}: {len(text.train) + len(text.valid):,} characters"
-    learned = learn(text, asked.steps) if asked.steps else None
+    learned = learn(text, asked.steps, asked.lr, asked.seed) if asked.steps else None
     costs = measure(text, asked.rounds) if asked.rounds else {}
     if asked.json:
         print(json.dumps({"benchmark": "char_gpt", "data": said, "learned": learned, "step": costs}))
