@@ -28,7 +28,7 @@ contenders:
   - gan: {generator_config: &small {widths: [16]}, critic_config: *small, noise: 4, critic_steps: 2,
           training: &training {steps: STEPS, report_every: 15, batch: 32, ema: 0.98, checkpoint_every: 0}}
   - vae: {encoder_config: *small, decoder_config: *small, hidden: 2, training: *training}
-  - diffusion: {denoiser_config: *small, times: 20, sampling_steps: 5, training: *training}
+  - diffusion: {config: *small, times: 20, sampling_steps: 5, training: *training}
 time: null
 """
 TRAINED = ("gan", "vae", "diffusion")
@@ -170,3 +170,12 @@ def test_bad_input_is_one_plain_error(
     assert main(["run", "recipe.yaml", *words, "-q"]) == 2
     told = capsys.readouterr().err
     assert said in told and "Traceback" not in told
+
+
+def test_the_verdict_names_the_way_of_learning_and_its_network() -> None:
+    """A network by itself where that was asked for; "diffusion (mlp)" where a way of learning was."""
+    from deepwright.evaluation.verdict import _tried
+
+    assert _tried("diffusion", {"contender": "diffusion", "deep": {"network": "mlp"}}) == "diffusion (mlp)"
+    assert _tried("wide", {"contender": "network", "deep": {"network": "mlp"}}) == "mlp"
+    assert _tried("gan", {"contender": "gan", "deep": {"network": "gan"}}) == "gan"

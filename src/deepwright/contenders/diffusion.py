@@ -61,9 +61,9 @@ class DiffusionContender(RowsContender):
     class Options(LearnedContender.Options):
         """The contender's keys in a recipe."""
 
-        denoiser: str = "mlp"
+        network: str = "mlp"
         """The network that tells the noise in a row from the row."""
-        denoiser_config: dict[str, Any] = dict(_WIDE)
+        config: dict[str, Any] = dict(_WIDE)
         """Its settings."""
         times: int = Field(default=1000, ge=2, le=100_000)
         """T, steps from a row to noise while it learns."""
@@ -75,7 +75,7 @@ class DiffusionContender(RowsContender):
     def build(self, task: Any, encoding: Encoding) -> Diffusion:
         said = self.options
         assert isinstance(said, DiffusionContender.Options)
-        rows = subnetwork(said.denoiser, said.denoiser_config, "denoiser", task.width + 2 * _WAVES, task.width)
+        rows = subnetwork(said.network, said.config, "denoiser", task.width + 2 * _WAVES, task.width)
         with torch.device("cpu"):
             schedule = _SCHEDULES[said.noise_schedule](said.times)
         return Diffusion(Timed(rows), schedule)
@@ -95,4 +95,4 @@ class DiffusionContender(RowsContender):
     @classmethod
     def example(cls, train: pl.DataFrame, task: Any, encoding: Encoding) -> Options:
         training = {"steps": 40, "batch": 32, "report_every": 20}
-        return cls.Options(denoiser_config={"widths": [16], "dropout": 0.0}, sampling_steps=5, training=training)
+        return cls.Options(config={"widths": [16], "dropout": 0.0}, sampling_steps=5, training=training)

@@ -181,7 +181,7 @@ class _Case:
 
     def _networks(self) -> str:
         tried = {
-            str((own.get("deep") or {}).get("network") or name)
+            _tried(name, own)
             for name, own in self.scores.items()
             if own["family"] == "deep" and own.get("state", "done") == "done"
         }
@@ -277,6 +277,12 @@ def with_range(value: float, low: float, high: float, *, digits: int = 3) -> str
 
 def _finite(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
+
+
+def _tried(name: str, own: Mapping[str, Any]) -> str:
+    """The network, or, where a way of learning was asked for by its own name, that with its network: "dqn (mlp)"."""
+    network = str((own.get("deep") or {}).get("network") or name)
+    return f"{name} ({network})" if own.get("contender") == name != network else network
 
 
 def _list(names: Sequence[str]) -> str:
