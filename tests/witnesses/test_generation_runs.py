@@ -94,10 +94,10 @@ def pictures(without_figures: None, tmp_path_factory: pytest.TempPathFactory) ->
         lines[place : place + 3] += 200
     (room / "train-images-idx3-ubyte").write_bytes(idx(images.astype(np.uint8)))
     (room / "train-labels-idx1-ubyte").write_bytes(idx(labels))
-    short = "{widths: [16]}"
+    short, training = "{widths: [16]}", "{steps: 60, report_every: 20}"
     words = [
         "run", "digits-generation", f"data.source={room / 'train-images-idx3-ubyte'}", "task.target=label",
-        f"contenders=[rule, {{gan: {{generator_config: {short}, critic_config: {short}, training: {{steps: 60, report_every: 20}}}}}}]",
+        f"contenders=[rule, {{gan: {{generator_config: {short}, critic_config: {short}, training: {training}}}}}]",
         "--folder", str(room / "RUN"), "-q",
     ]  # fmt: skip
     assert main(words) == 0
