@@ -60,7 +60,7 @@ class Text(Kind):
         counts = counted(known)
         distinct = counts.height
         gaps = counts["value"].str.strip_chars().str.count_matches(r"\s+")
-        words = 1 + int((gaps * counts["count"].cast(pl.Int64)).sum()) / rows
+        words = (rows + int((gaps * counts["count"].cast(pl.Int64)).sum())) / rows
         share = distinct / rows
         reason = f"{words:.1f} words on average, {distinct:,} distinct in {count(rows, 'row')}"
         return Guess(confidence=_sure(words, share, distinct), reason=reason)
