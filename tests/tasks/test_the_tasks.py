@@ -308,7 +308,7 @@ def test_an_unknown_task_offers_the_nearest() -> None:
 
 def test_a_task_of_the_users_own() -> None:
     chosen, why = choose("category", pl.Series("y", list("ab") * 3), "deepwright.tasks.tagging:Tagging")
-    assert chosen is Tagging and why == "tagging, as asked"
+    assert chosen is Tagging and why == "as asked"
 
 
 @pytest.mark.parametrize("task", [Regression, Classification, Tagging])

@@ -287,7 +287,8 @@ def _announce(table: Table, dealt: Split, task: Task, why: str, recipe: Recipe, 
     from deepwright import __version__
 
     tell.clear()
-    tell.line(f"Deepwright {__version__} · {table.origin.source}: {len(table):,} rows, {len(table.columns)} columns")
+    wide = f"{len(table.columns)} column{'s' if len(table.columns) != 1 else ''}"
+    tell.line(f"Deepwright {__version__} · {table.origin.source}: {len(table):,} rows, {wide}")
     for note in table.origin.notes:
         tell.line(f"  {note}")
     asked = f"{task.name} of '{task.target}'" if isinstance(task, TargetTask) else task.name

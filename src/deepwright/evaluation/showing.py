@@ -56,7 +56,8 @@ def _header(record: Record) -> Text:
     if "total" in run.seconds:
         line.append(f", {duration(run.seconds['total'])}", style="dim")
     if run.data is not None:
-        line.append(f"\n{count(run.data.rows)} rows × {count(run.data.columns)} columns from {clean(run.data.source)}")
+        wide = f"{count(run.data.columns)} column{'s' if run.data.columns != 1 else ''}"
+        line.append(f"\n{count(run.data.rows)} rows × {wide} from {clean(run.data.source)}")
     if run.task is not None:
         of = f" of {short(run.task.target, 60)}" if run.task.target else ""
         line.append(f"\n{run.task.name}{of}, judged by {run.task.metric.title}")

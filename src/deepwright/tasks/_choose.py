@@ -31,7 +31,7 @@ def choose_task(
     why = chosen.asks(frame, kinds, target)
     if why is None and ":" not in name:
         raise _refusal(frame, kinds, target, chosen)
-    return chosen, f"{chosen.name}, as asked" + (f": {why}" if why else "")
+    return chosen, "as asked" + (f"; {why}" if why else "")
 
 
 def _automatic(frame: pl.DataFrame, kinds: Mapping[str, str], target: str | None) -> tuple[type[Task], str]:

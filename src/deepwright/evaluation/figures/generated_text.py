@@ -23,7 +23,7 @@ class GeneratedText(Figure):
     name: ClassVar[str] = "generated_text"
     title: ClassVar[str] = "What it says when left to itself"
     caption: ClassVar[str] = (
-        "Each text is drawn character by character from the model's chances (temperature 0.8, a little bolder than "
+        "Each text is drawn character by character from the model's chances (temperature 0.8, a little surer than "
         "they are), beginning with nothing. `deepwright generate RUN` makes more."
     )
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
 _COLUMNS, _LENGTH, _PANELS = 56, 300, 2
-_CELL, _ROW, _HEAD = style.WIDTH / (_COLUMNS + 1), 19, 24
+_CELL, _ROW, _HEAD, _GAP = style.WIDTH / (_COLUMNS + 1), 19, 24, 10
 _STRONGEST = 8.0
 """Bits at which the colour is full."""
 
@@ -35,19 +35,19 @@ class TextSurprise(Figure):
         return bool(_panels(record))
 
     def height(self, record: Record) -> int:
-        return 10 + sum(_HEAD + _ROW * len(_lines(passage)) for passage in _panels(record).values())
+        return sum(_HEAD + _GAP + _ROW * len(_lines(passage)) for passage in _panels(record).values())
 
     def draw(self, record: Record, canvas: Canvas) -> None:
         axes = canvas.add_subplot()
         axes.set_xlim(0, style.WIDTH)
-        axes.set_ylim(self.height(record) - 10, 0)
+        axes.set_ylim(self.height(record) - _GAP, 0)
         axes.axis("off")
         top = 0.0
         for name, passage in _panels(record).items():
             mean = float(np.mean(passage.bits[:_LENGTH]))
             head = f"{style.short(name, 24)}: {mean:.2f} bits a character here"
             axes.text(2, top + _HEAD / 2, head, fontsize=11, color=style.MUTED, va="center")
-            top = _draw_passage(axes, passage, top + _HEAD)
+            top = _draw_passage(axes, passage, top + _HEAD) + _GAP
 
     def alt(self, record: Record) -> str:
         said = []
