@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
 import polars as pl
 
 from deepwright.evaluation import style
@@ -37,7 +38,7 @@ class ReturnOverSteps(Figure):
     def draw(self, record: Record, canvas: Canvas) -> None:
         axes = canvas.add_subplot()
         for number, (name, history) in enumerate(_histories(record).items()):
-            _draw_one(axes, name, history, number % len(style.SERIES))
+            _draw_one(axes, name, history, _kept(record, name, history), number % len(style.SERIES))
         _across(axes, record)
         axes.set_xlabel("steps in the environment")
         axes.set_ylabel("return")
@@ -49,8 +50,8 @@ class ReturnOverSteps(Figure):
     def alt(self, record: Record) -> str:
         told = []
         for name, history in _histories(record).items():
-            best = history.row(int(history["valid_score"].arg_max() or 0), named=True)
-            told.append(f"{name} at best {style.number(best['valid_score'])} after {best[_STEPS]:,.0f} steps")
+            best = history.row(_kept(record, name, history), named=True)
+            told.append(f"{name}, as kept, {style.number(best['valid_score'])} after {best[_STEPS]:,.0f} steps")
         return f"{'; '.join(told)}."
 
 
@@ -67,11 +68,18 @@ def _histories(record: Record) -> dict[str, pl.DataFrame]:
     return found
 
 
-def _draw_one(axes: Axes, name: str, history: pl.DataFrame, number: int) -> None:
+def _kept(record: Record, name: str, history: pl.DataFrame) -> int:
+    """Which report's policy was kept: that of the best step, where the contender says so, else the last of the best."""
+    scores = record.scores.get(name)
+    if scores is not None and scores.deep is not None and math.isfinite(scores.deep.best_step):
+        return int((history["step"] - int(scores.deep.best_step)).abs().arg_min() or 0)
+    return int(np.flatnonzero(history["valid_score"].to_numpy() == history["valid_score"].max())[-1])
+
+
+def _draw_one(axes: Axes, name: str, history: pl.DataFrame, best: int, number: int) -> None:
     colour: Any = style.SERIES[number]
     steps, scores = history[_STEPS].to_numpy(), history["valid_score"].to_numpy()
     axes.plot(steps, scores, color=colour, linestyle=style.LINES[number], label=style.short(name, 18), zorder=3)
-    best = int(scores.argmax())
     axes.plot(
         steps[best], scores[best], marker="o", markersize=8, markerfacecolor=style.PAPER, markeredgecolor=colour,
         markeredgewidth=2, zorder=4, clip_on=False,
@@ -97,4 +105,5 @@ def _line(axes: Axes, value: float, words: str, dashes: Any, side: str) -> None:
     axes.annotate(
         words, (0.01 if side == "left" else 1, value), xycoords=("axes fraction", "data"), xytext=(0, 2),
         textcoords="offset points", ha=side, va="bottom", fontsize=11, color=style.MUTED,
+        bbox={"facecolor": style.PAPER, "edgecolor": "none", "alpha": 0.85, "pad": 0.8},
     )  # fmt: skip
