@@ -197,7 +197,7 @@ class LearnedContender(Contender):
         return {
             "network": self.options.model_dump().get("network", self.name),
             "about": self.about(learner),
-            "parameters": sum(parameter.numel() for parameter in learner.parameters()),
+            "parameters": sum(parameter.numel() for parameter in learner.parameters() if parameter.requires_grad),
             "plan": shown,
             **{key: result[key] for key in ("stopped", "epochs", "steps", "best_epoch", "best_step", "skipped")},
             "paper": self.paper,
