@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 _WIDTHS = np.geomspace(0.02, 2.0, 24)
 """Widths that are tried, in standard deviations of each column."""
 _MOST_ROWS = 10_000
-_BLOCK = 1 << 24
-"""Squared distances in memory at once."""
 
 
 class Resampled(Contender):
@@ -85,12 +83,10 @@ class ResampledModel(GenerativeModel):
 
 def _squares(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """(B, D), (N, D) → (B, N) squared distances."""
-    found = np.empty((len(a), len(b)))
-    step = max(1, _BLOCK // (len(b) * a.shape[1]))
-    for start in range(0, len(a), step):
-        # Differences, not products: near rows are near, however far from 0 both are, and rows do not touch each other.
-        found[start : start + step] = np.square(a[start : start + step, None] - b).sum(axis=2)
-    return found
+    from scipy.spatial.distance import cdist
+
+    # By differences, not products: near rows are near, however far from 0 both are, and rows do not touch each other.
+    return np.asarray(cdist(a, b, "sqeuclidean"))
 
 
 def _log_density(squares: np.ndarray, width: float, sd: np.ndarray) -> np.ndarray:
