@@ -77,7 +77,7 @@ class NextTokenContender(LearnedContender):
     model: ClassVar[type[LearnedModel]] = NextTokenModel
     recommended = {
         "optimizer": "adamw",
-        "lr": 1e-3,
+        "lr": 3e-3,
         "betas": (0.9, 0.99),
         "weight_decay": 0.1,
         "schedule": "cosine",
