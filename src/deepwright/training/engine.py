@@ -112,11 +112,11 @@ class _Engine:
         pace.dry = not micro
         shares = _shares(micro) if len(micro) > 1 else [1.0]
         running = [(self.losses(batch), share) for batch, share in zip(micro, shares, strict=False)]
-        moves, taken, rows = 0, 0, _rows(micro)
+        moves, taken = 0, 0
         while (move := self._gradients(running)) is not None:
             part, loss = move
             moves += 1
-            taken += self._step(part, self.together.mean(part, loss, rows), micro)
+            taken += self._step(part, self.together.mean(part, loss, micro), micro)
         pace.rounds += 1
         pace.lost += moves > 0 and taken == 0
         if pace.rounds % _ROUNDS_A_LOOK == 0:

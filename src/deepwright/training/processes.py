@@ -21,6 +21,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from deepwright.blocks.stream import Batch
 from deepwright.core.errors import TrainingError
 from deepwright.training._part import Part
 
@@ -80,11 +81,12 @@ class Together:
             dist.broadcast(said, src=0)
         return said.item()
 
-    def mean(self, part: Part, loss: Tensor, rows: int) -> Tensor:
-        """Make the part's gradients, of the mean loss () over so many rows here, those of the mean over all rows
+    def mean(self, part: Part, loss: Tensor, batches: list[Batch]) -> Tensor:
+        """Make the part's gradients, of the mean loss () over the batches' rows here, those of the mean over all rows
         everywhere; gives that mean loss ()."""
         if self.count == 1:
             return loss
+        rows = sum(len(next(iter(batch.values()))) for batch in batches)
         gradients = [parameter.grad for parameter in part.parameters]
         there = torch.tensor([float(g is not None) for g in gradients], device=loss.device)  # (P,)
         pieces = [torch.zeros_like(v) if g is None else g for v, g in zip(part.values, gradients, strict=True)]
