@@ -2,7 +2,7 @@
 
 Each seed is one learning by a contender's own defaults (Q-learning with the grid below); its validation episodes choose
 the weights, 100 other episodes judge them. Beside the returns stand the steps in the environment that it learned from,
-those until the weights that were kept, and seconds of CPU time, validation included.
+those until the best validation was first reached, and seconds of CPU time, validation included.
 
     python benchmarks/control.py [--contenders q_learning,ppo,dqn] [--seeds 5] [--json]
 """

@@ -118,6 +118,18 @@ def test_every_motion_has_its_part_and_ends_where_it_is_drawn(run):
     assert len(re.findall(r"@keyframes", style)) == len(motions)
 
 
+def test_a_loss_that_climbs_while_values_grow_is_no_finding(run, tmp_path):
+    shutil.copytree(run, tmp_path / "run")
+    log = tmp_path / "run" / "metrics.jsonl"
+    last = [line for line in map(json.loads, log.read_text().splitlines()) if line["contender"] == "dqn"][-1]
+    climbing = [{**last, "step": 20 * step, "train_loss": float(step)} for step in range(1, 9)]
+    said = {}
+    for name, loss in (("of its own goals", None), ("of fixed ones", 1.0)):
+        log.write_text("".join(json.dumps({**line, "valid_loss": loss}) + "\n" for line in climbing))
+        said[name] = list(find("finding", "learning_rate_too_high")().check(Record(tmp_path / "run")))
+    assert not said["of its own goals"] and said["of fixed ones"]
+
+
 def test_a_damaged_replay_is_left_out(run, tmp_path):
     shutil.copytree(run, tmp_path / "run")
     files = sorted((tmp_path / "run").glob("contenders/*/exhibits.json"))

@@ -35,6 +35,7 @@ class Curve:
     epoch: np.ndarray
     train: np.ndarray
     valid: np.ndarray
+    score: np.ndarray
     lr: np.ndarray
     skipped: np.ndarray
     update_ratio: np.ndarray
@@ -53,6 +54,12 @@ class Curve:
         seen = self.lr[np.isfinite(self.lr) & (self.lr > 0)]
         return float(seen.max()) if len(seen) else None
 
+    @property
+    def own_goals(self) -> bool:
+        """Whether it was validated by a score and never by its loss: the loss is then against goals of the learner's
+        own, such as an agent's values or an opponent, and its rise says nothing."""
+        return bool(np.isfinite(self.score).any() and not np.isfinite(self.valid).any())
+
     def key(self, option: str) -> str:
         """The recipe key of one of its training options."""
         return f"contenders.{self.contender}.training.{option}"
@@ -70,6 +77,7 @@ def curves(record: Record) -> Iterator[Curve]:
             epoch=_column(rows, "epoch"),
             train=_column(rows, "train_loss"),
             valid=_column(rows, "valid_loss"),
+            score=_column(rows, "valid_score"),
             lr=_column(rows, "lr"),
             skipped=np.nan_to_num(_column(rows, "skipped")),
             update_ratio=_column(rows, "update_ratio"),

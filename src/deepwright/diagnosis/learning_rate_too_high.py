@@ -32,7 +32,7 @@ class LearningRateTooHigh(Diagnosis):
     def check(self, record: Record) -> Iterator[Finding]:
         for found in curves(record):
             loss = found.train[np.isfinite(found.train)]
-            if len(loss) >= _FEWEST and loss[0] > 0:
+            if len(loss) >= _FEWEST and loss[0] > 0 and not found.own_goals:
                 yield from self._look(found, loss)
 
     def _look(self, found: Curve, loss: np.ndarray) -> Iterator[Finding]:
