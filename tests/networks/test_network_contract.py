@@ -15,8 +15,12 @@ from deepwright.core.fields import Field, Signature
 from deepwright.core.find import find, names
 from deepwright.evaluation.contracts.network import check_network
 
+SLOW = {"gpt"}
 
-@pytest.mark.parametrize("name", names("network"))
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in names("network")]
+)
 def test_contract(name: str) -> None:
     cls = find("network", name)
     broken = {says: wrong for says, wrong in check_network(cls) if wrong}

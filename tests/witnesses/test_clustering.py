@@ -152,16 +152,3 @@ def test_killed_and_resumed_nothing_differs(tmp_path: Path) -> None:
     hits = killed_until_done(recipe, tmp_path / "run", kills=2, seconds=seconds)
     assert hits > 0
     assert digest(tmp_path / "run") == expected
-
-
-@pytest.mark.slow
-def test_penguins_are_mostly_species(tmp_path: Path) -> None:
-    """The gallery's recipe: what finds the groups agrees with the species nobody told of; a report shows how."""
-    assert main(["run", "penguins-clusters", "--folder", str(tmp_path / "run"), "-q"]) == 0
-    run = dw.load(tmp_path / "run")
-    for name in ("kmeans", "hierarchical", "gaussian_mixture_clusters"):
-        assert on_test(run, name)["adjusted_rand"] > 0.6, name
-    page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
-    for title in ("Map of the clusters", "What the clusters are like", "Silhouette of every row", "Tree of merges"):
-        assert title in page
-    assert "Class by class" not in page

@@ -265,6 +265,7 @@ def ppca(x: np.ndarray, hidden: int) -> float:
     )
 
 
+@pytest.mark.slow
 def test_a_linear_vae_reaches_the_likelihood_of_ppca() -> None:
     """The bound is tight there (Lucas et al., 2019): ELBO, importance-weighted bound and exact likelihood meet it."""
     from scipy.stats import multivariate_normal
