@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from deepwright.core.contender import Order
+from deepwright.core.contender import Model, Order
 from deepwright.core.encoding import Encoding
 from deepwright.core.errors import DataError, RunError
 from deepwright.kinds._shared import texts
@@ -39,6 +39,19 @@ class Speaker(ABC):
     @abstractmethod
     def voice(self, prompt: np.ndarray) -> Voice:
         """Goes on from (T,) codes of a prompt, character by character; has the chances that `nats` charges for."""
+
+
+class SpeakingModel(Speaker, Model):
+    """A model that predicts, generates and shows itself by what it knows as a speaker."""
+
+    def predict(self, frame: pl.DataFrame) -> pl.DataFrame:
+        return predictions(self, frame)
+
+    def generate(self, order: Order) -> Iterator[str]:
+        return speak(self, order)
+
+    def exhibits(self, frame: pl.DataFrame) -> dict[str, Any]:
+        return exhibits(self, frame) | (super().exhibits(frame) or {})
 
 
 def characters_of(encoding: Encoding) -> CharacterEncoder:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, final
+from typing import final
 
 import numpy as np
 import polars as pl
 
-from deepwright.contenders._speech import Speaker, Voice, characters_of, exhibits, predictions, refuse_format, speak
-from deepwright.core.contender import Brief, Contender, Model, Order
+from deepwright.contenders._speech import SpeakingModel, Voice, characters_of, refuse_format
+from deepwright.core.contender import Brief, Contender
 from deepwright.core.encoding import Encoding
 from deepwright.core.errors import RunError
 from deepwright.core.files import boundary, inside, read_json, write_json
@@ -47,7 +47,7 @@ class MostFrequentCharacter(Contender):
 
 
 @final
-class FrequencyModel(Model, Speaker):
+class FrequencyModel(SpeakingModel):
     """`counts` (V,): how often training showed each character."""
 
     def __init__(self, encoder: CharacterEncoder, counts: np.ndarray) -> None:
@@ -61,15 +61,6 @@ class FrequencyModel(Model, Speaker):
     def voice(self, prompt: np.ndarray) -> Voice:
         while True:
             yield self._nats
-
-    def predict(self, frame: pl.DataFrame) -> pl.DataFrame:
-        return predictions(self, frame)
-
-    def generate(self, order: Order) -> Iterator[str]:
-        return speak(self, order)
-
-    def exhibits(self, frame: pl.DataFrame) -> dict[str, Any]:
-        return exhibits(self, frame)
 
     def save(self, folder: Path) -> None:
         write_json(folder / "frequencies.json", {"format": _FORMAT, "counts": self._counts})

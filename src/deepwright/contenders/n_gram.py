@@ -10,18 +10,18 @@ stands 1 / V. A context that was never seen says nothing: p(c | h) = p(c | h').
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, final
+from typing import final
 
 import numpy as np
 import polars as pl
 from pydantic import Field
 
 from deepwright.contenders._grams import Grams
-from deepwright.contenders._speech import Speaker, Voice, characters_of, exhibits, predictions, speak
+from deepwright.contenders._speech import SpeakingModel, Voice, characters_of
 from deepwright.core.config import Config
-from deepwright.core.contender import Brief, Contender, Model, Order
+from deepwright.core.contender import Brief, Contender
 from deepwright.core.encoding import Encoding
 from deepwright.core.files import inside, read_tensors, write_tensors
 from deepwright.core.task import Task
@@ -69,7 +69,7 @@ def _best_order(grams: Grams, encoder: CharacterEncoder, valid: pl.DataFrame) ->
 
 
 @final
-class NGramModel(Model, Speaker):
+class NGramModel(SpeakingModel):
     """Counts of up to n characters in a row."""
 
     def __init__(self, encoder: CharacterEncoder, grams: Grams) -> None:
@@ -84,15 +84,6 @@ class NGramModel(Model, Speaker):
         history = [PADDING, *prompt.tolist()]
         while True:
             history.append((yield self._grams.nats_after(history)))
-
-    def predict(self, frame: pl.DataFrame) -> pl.DataFrame:
-        return predictions(self, frame)
-
-    def generate(self, order: Order) -> Iterator[str]:
-        return speak(self, order)
-
-    def exhibits(self, frame: pl.DataFrame) -> dict[str, Any]:
-        return exhibits(self, frame)
 
     def save(self, folder: Path) -> None:
         write_tensors(folder / "grams.safetensors", self._grams.arrays())

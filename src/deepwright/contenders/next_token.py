@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import torch
@@ -11,7 +10,7 @@ from deepwright.blocks.network import CausalNetwork
 from deepwright.contenders._learned import LearnedContender, LearnedModel
 from deepwright.contenders._reading import Reader
 from deepwright.contenders._settings import settings
-from deepwright.contenders._speech import Speaker, Voice, characters_of, exhibits, predictions, speak, with_starts
+from deepwright.contenders._speech import SpeakingModel, Voice, characters_of, with_starts
 from deepwright.core.config import Config
 from deepwright.core.contender import Brief, Order
 from deepwright.core.encoding import Encoding
@@ -35,7 +34,7 @@ _SHOWN = Order(length=160, temperature=0.8)
 
 
 @final
-class NextTokenModel(LearnedModel, Speaker):
+class NextTokenModel(SpeakingModel, LearnedModel):
     """A network that says what follows; `deep["network"]` names it."""
 
     def __init__(
@@ -56,15 +55,6 @@ class NextTokenModel(LearnedModel, Speaker):
 
     def voice(self, prompt: np.ndarray) -> Voice:
         return self._reader.voice(prompt)
-
-    def predict(self, frame: pl.DataFrame) -> pl.DataFrame:
-        return predictions(self, frame)
-
-    def generate(self, order: Order) -> Iterator[str]:
-        return speak(self, order)
-
-    def exhibits(self, frame: pl.DataFrame) -> dict[str, Any]:
-        return exhibits(self, frame) | (super().exhibits(frame) or {})
 
 
 @final
