@@ -29,7 +29,7 @@ sys.exit(main(sys.argv[2:]) or "the line was never told")
     [
         pytest.param("price", "mean", id="regression", marks=pytest.mark.slow),
         pytest.param("colour", "majority", id="classification", marks=pytest.mark.slow),
-        pytest.param("tags", "linear", id="tagging"),
+        pytest.param("tags", "linear", id="tagging", marks=pytest.mark.slow),
     ],
 )
 def test_pytorch_waits_for_the_first_network(tmp_path: Path, target: str, last: str) -> None:

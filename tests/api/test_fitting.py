@@ -201,6 +201,7 @@ def test_a_finding_is_mended_as_a_new_run(tmp_path: Path) -> None:
     assert "leakage" not in [finding["id"] for finding in again.findings]
 
 
+@pytest.mark.slow
 def test_learning_curve_on_request(tmp_path: Path) -> None:
     made = dw.fit(
         _frame(), "y", contenders=["linear"], overrides=["learning_curve=true"], folder=tmp_path / "run", quiet=True

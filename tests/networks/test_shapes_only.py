@@ -33,6 +33,7 @@ def test_initialisers_leave_shapes_alone(name: str) -> None:
     assert weight.is_meta and weight.shape == (4, 3)
 
 
+@pytest.mark.slow
 def test_outside_everything_is_as_before() -> None:
     with shapes_only():
         _made()

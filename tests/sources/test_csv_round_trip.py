@@ -146,6 +146,7 @@ def test_the_delimiter_is_right_on_two_thousand_files_with_free_text(tmp_path: P
     assert not wrong, wrong
 
 
+@pytest.mark.slow
 def test_one_column_of_free_text(tmp_path: Path) -> None:
     texts = ["a, b and c", "plain", "x; y", 'he said "no", twice', "1,5 or so"] * 10
     path = tmp_path / "one.csv"

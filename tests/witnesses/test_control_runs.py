@@ -130,6 +130,7 @@ def test_a_loss_that_climbs_while_values_grow_is_no_finding(run, tmp_path):
     assert not said["of its own goals"] and said["of fixed ones"]
 
 
+@pytest.mark.slow
 def test_a_damaged_replay_is_left_out(run, tmp_path):
     shutil.copytree(run, tmp_path / "run")
     files = sorted((tmp_path / "run").glob("contenders/*/exhibits.json"))
