@@ -17,9 +17,9 @@ SAME = ("metrics.jsonl", "predictions.parquet", "validation.parquet", "split.par
 
 
 def digest(run: Path) -> dict[str, str]:
-    """File → sha256 of all that a kill must not change: log, predictions, weights and what models are made of."""
+    """File → sha256 of all that a kill must not change: log, predictions, weights, and what was shown on the way."""
     files = [run / name for name in SAME if (run / name).exists()]
-    files += sorted(run.glob("contenders/*/*.safetensors"))
+    files += sorted([*run.glob("contenders/*/*.safetensors"), *run.glob("contenders/*/exhibits.json")])
     return {str(file.relative_to(run)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import re
 import signal
 import struct
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
+from killed_runs import digest, start
 
 from deepwright.cli import main
 
@@ -32,22 +30,6 @@ contenders:
 time: null
 """
 TRAINED = ("gan", "vae", "diffusion")
-PLAIN = [sys.executable, "-m", "deepwright"]
-ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
-
-
-def digest(run: Path) -> dict[str, str]:
-    """Everything that must not depend on where a run was cut: weights, log, what was shown, predictions."""
-    patterns = (
-        "metrics.jsonl", "predictions.parquet", "validation.parquet", "contenders/*/weights.safetensors",
-        "contenders/*/exhibits.json",
-    )  # fmt: skip
-    files = sorted(file for pattern in patterns for file in run.glob(pattern))
-    return {str(file.relative_to(run)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
-
-
-def start(*words: object) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([*PLAIN, *map(str, words), "-q"], env=ENVIRONMENT, stdout=subprocess.DEVNULL)
 
 
 def killed_at(process: subprocess.Popen[bytes], checkpoints: Path, seconds: float = 120) -> None:
