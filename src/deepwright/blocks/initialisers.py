@@ -94,5 +94,15 @@ def initialise(module: nn.Module, name: str, generator: Generator | None = None)
                 nn.init.zeros_(layer.bias.data)
 
 
+def initialise_maps(module: nn.Module) -> None:
+    """Fill every convolution in `module` by N(0, 2 / fan_out), so that gradients keep their size on the way back
+    through ReLU (He et al., 2015), and its bias with 0; other layers stay as they are."""
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv2d):
+            nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+
+
 def _fan_in(weight: Tensor) -> int:
     return weight[0].numel()
