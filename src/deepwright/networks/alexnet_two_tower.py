@@ -51,7 +51,7 @@ class AlexNetTwoTower(ImageNetwork):
         "optimizer": "sgd", "lr": 0.01, "momentum": 0.9, "weight_decay": 5e-4, "batch": 128, "epochs": 90,
         "schedule": "plateau",
     }  # fmt: skip
-    trial = {"maps": [4, 8, 6, 6, 6], "units": 32, "first_kernel": 3, "first_stride": 1, "spread": 0.15}
+    trial = {"maps": [4, 8, 6, 6, 6], "units": 32, "first_kernel": 3, "first_stride": 1, "spread": 0.15, "dropout": 0.1}
 
     class Config(core.Config):
         """What can be chosen about it."""
@@ -65,7 +65,7 @@ class AlexNetTwoTower(ImageNetwork):
         first_stride: int = Limits(default=4, ge=1, le=16)
         """Pixels from one place of the first kernel to the next; 1 for small pictures."""
         spread: float = Limits(default=0.01, gt=0, le=10)
-        """Standard deviation of the first weights. The paper's suits its widths; narrow nets need √(2 / inputs of a unit)."""
+        """Standard deviation of first weights; the printed one suits wide nets, narrow ones need √(2 / fan-in)."""
         dropout: float = Limits(default=0.5, ge=0, lt=1)
         """Share of the numbers before each hidden linear layer silenced at random while training."""
 
