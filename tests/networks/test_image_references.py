@@ -43,11 +43,11 @@ def stirred(reference: nn.Module, side: int) -> nn.Module:
         if tensor.ndim == 1:
             tensor.add_(torch.empty_like(tensor).uniform_(-0.2, 0.2))
         else:
-            tensor.normal_(std=0.5 if tensor.ndim == 3 else (1.6 / tensor[0].numel()) ** 0.5)
+            tensor.normal_(std=0.5 if tensor.ndim == 3 else (2 / tensor[0].numel()) ** 0.5)
     norms = [module for module in reference.modules() if isinstance(module, nn.BatchNorm2d)]
     before = [norm.momentum for norm in norms]
     for norm in norms:
-        norm.momentum = 0.9
+        norm.momentum = 1.0
     if norms:
         reference.train()(torch.randn(6, 3, side, side))
     for norm, momentum in zip(norms, before, strict=True):

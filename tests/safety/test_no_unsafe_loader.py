@@ -71,7 +71,6 @@ def test_no_unsafe_loader(file: Path) -> None:
     [
         "import pickle", "from joblib import load", "eval('1')", "exec('x')", "import torch\ntorch.load('x')",
         "torch.load('x', weights_only=False)", "torch.load('x', weights_only=flag)",
-
         "from torch import load", "np.load('x')", "np.load('x', allow_pickle=flag)", "yaml.load(text)",
         "yaml.load(text, Loader=yaml.Loader)", "subprocess.run('ls', shell=True)", "np.savez(f, allow_pickle=True)",
         "loader = torch.load", "compile('x', 'y', 'exec')", "__import__('os')", "from yaml import unsafe_load",
