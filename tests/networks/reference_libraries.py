@@ -1,7 +1,7 @@
 """The libraries that published the networks, where they are installed beside a PyTorch for CPUs; tests skip without.
 
 torchvision's wheels hold compiled operators for GPUs that do not load here. Models need none of them but for their
-declarations, which `torchvision()` makes; calling one of them fails. To run these tests, in an environment of their own:
+declarations, which `torchvision()` makes; calling one of them fails. To run them, in an environment of its own:
 `pip install torch==2.13.0 pyyaml safetensors pillow huggingface_hub`, `pip install --no-deps torchvision==0.28.0 timm`,
 then what the product and its tests need.
 """
