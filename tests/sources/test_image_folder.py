@@ -144,6 +144,14 @@ def test_folders_around_and_below_class_folders(tmp_path: Path) -> None:
     assert open_table(folder_of(tmp_path / "d", "1.png", "2.png")).columns == ["image"]
 
 
+def test_folders_that_part_the_pictures_are_no_classes(tmp_path: Path) -> None:
+    root = folder_of(tmp_path, "train/cats/1.png", "train/dogs/1.png", "val/cats/2.png")
+    table = open_table(root)
+    assert table.frame["class"].to_list() == ["cats", "dogs", "cats"]
+    assert "Read together: train, val; to keep them apart" in notes_of(table)
+    assert open_table(root / "train").frame["class"].to_list() == ["cats", "dogs"]
+
+
 def test_folders_without_pictures_are_refused(tmp_path: Path) -> None:
     (tmp_path / "table.csv").write_text("a,b\n1,2\n")
     with pytest.raises(DataError, match=r"this is a folder without any\. Name a file inside it: table\.csv"):
@@ -225,3 +233,14 @@ def test_natural_order() -> None:
         "b10",
         "²",
     ]
+
+
+def test_bytes_in_parquet_are_pictures(tmp_path: Path) -> None:
+    content = [png() for _ in range(12)]
+    frame = pl.DataFrame({"photo": [None, None, *content], "mark": [b"\x00"] * 14, "kind": ["a", "b"] * 7})
+    frame.write_parquet(tmp_path / "photos.parquet")
+    table = open_table(tmp_path / "photos.parquet")
+    assert table.columns == ["photo", "kind"] and "'mark' is left out: it holds bytes" in notes_of(table)
+    assert table.frame["photo"].to_list() == [None, None, *content]
+    assert infer_kinds(table.frame)["photo"].kind == "image"
+    assert pl.concat(list(stream_table(tmp_path / "photos.parquet", rows=2))).equals(table.frame)

@@ -15,17 +15,22 @@ from deepwright.kinds._pictures import FORMATS
 from deepwright.sources._class_folders import Found, class_name, in_folder, in_zip, natural
 
 IMAGE, CLASS = "image", "class"
+_PARTS = {"train", "training", "valid", "val", "validation", "dev", "test", "testing"}
+"""Names of folders that part pictures for training and testing; no classes."""
 
 
 class ImageFolder(Source):
     """Columns `image` (the whole path; in a zip "/data/photos.zip!/cats/1.png") and `class` (the folder's name).
 
-    photos/cats/1.png is of the class cats, as photos/cats/young/2.png is; a folder around all class folders is passed
-    over. Pictures in no class folder have no class; where none has, there is no such column. Rows stand in natural
-    order: 2.png before 10.png. What a file is, its first bytes say, not its name. Left out and named in the notes:
-    files that are no pictures, links, names that are not UTF-8, members of a zip that would lead out of it, are
-    encrypted, or above 256 MiB. Files that begin with a dot are passed over. A zip is read as it is, never unpacked to
-    disk. The fingerprint covers names, sizes and first 4 KiB of all pictures; of a zip names, sizes and checksums.
+    photos/cats/1.png is of the class cats, as photos/cats/young/2.png is. A folder around all class folders is passed
+    over. So are folders called train, valid and test that class folders lie in: their rows are read together, and the
+    notes say how to keep them apart. Pictures in no class folder have no class; where none has, there is no such
+    column. Rows stand in natural order: 2.png before 10.png.
+
+    What a file is, its first bytes say, not its name. Left out and named in the notes: files that are no pictures,
+    links, names that are not UTF-8, files above 256 MiB, members of a zip that are encrypted or would lead out of it.
+    Files that begin with a dot are passed over. A zip is read as it is, never unpacked to disk. The fingerprint covers
+    names, sizes and first 4 KiB of all pictures; of a zip names, sizes and checksums.
     """
 
     name: ClassVar[str] = "image_folder"
@@ -65,7 +70,8 @@ def _found(path: str) -> Found:
 
 
 def _frame(found: Found) -> pl.DataFrame:
-    depth = _passed_over([parts for parts, _ in found.pictures])
+    names = [parts for parts, _ in found.pictures]
+    depth = _passed_over(names) + bool(_parts(names))
     classes = [class_name(parts[depth]) if len(parts) > depth + 1 else None for parts, _ in found.pictures]
     columns = {IMAGE: pl.Series([value for _, value in found.pictures], dtype=pl.String)}
     if any(name is not None for name in classes):
@@ -81,6 +87,14 @@ def _passed_over(names: list[tuple[str, ...]]) -> int:
     return depth
 
 
+def _parts(names: list[tuple[str, ...]]) -> list[str]:
+    """Folders called train, valid, test … where these stand in place of classes, with class folders inside."""
+    depth = _passed_over(names)
+    folders = {parts[depth] for parts in names}
+    deeper = all(len(parts) > depth + 2 for parts in names)
+    return sorted(folders) if deeper and {folder.casefold() for folder in folders} <= _PARTS else []
+
+
 def _notes(frame: pl.DataFrame, found: Found) -> list[str]:
     notes = [f"Read as pictures: {frame.height:,} files, without classes."]
     if CLASS in frame.columns:
@@ -94,4 +108,10 @@ def _notes(frame: pl.DataFrame, found: Found) -> list[str]:
         if lonely:
             more = f" and {len(lonely) - 3:,} more" if len(lonely) > 3 else ""
             notes.append(f"Class folders with a single picture: {', '.join(lonely[:3])}{more}.")
+    parts = _parts([parts for parts, _ in found.pictures])
+    if parts:
+        notes.append(
+            f"Read together: {', '.join(parts)}; to keep them apart name one as the data and the others as files to "
+            "test with (data.split: {by: files, test_source: …})."
+        )
     return notes + found.notes()
