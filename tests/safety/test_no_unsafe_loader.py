@@ -31,7 +31,8 @@ def dotted(node: ast.AST) -> str:
 
 
 def unsafe(source: str) -> list[str]:
-    """What a module imports or calls that it must not; numpy.load is fine where it says allow_pickle=False."""
+    """What a module imports or calls that it must not; numpy.load is fine where it says allow_pickle=False, and
+    torch.load where it says weights_only=True."""
     found, tree = [], ast.parse(source)
     safe = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call) and _refuses_pickle(node)}
     for node in ast.walk(tree):
@@ -55,6 +56,8 @@ def unsafe(source: str) -> list[str]:
 
 def _refuses_pickle(node: ast.Call) -> bool:
     said = {k.arg: k.value.value for k in node.keywords if isinstance(k.value, ast.Constant)}
+    if dotted(node.func) == "torch.load":
+        return said.get("weights_only") is True
     return dotted(node.func) in ("np.load", "numpy.load") and said.get("allow_pickle") is False
 
 
@@ -67,6 +70,7 @@ def test_no_unsafe_loader(file: Path) -> None:
     "source",
     [
         "import pickle", "from joblib import load", "eval('1')", "exec('x')", "import torch\ntorch.load('x')",
+        "torch.load('x', weights_only=False)", "torch.load('x', weights_only=flag)",
         "from torch import load", "np.load('x')", "np.load('x', allow_pickle=flag)", "yaml.load(text)",
         "yaml.load(text, Loader=yaml.Loader)", "subprocess.run('ls', shell=True)", "np.savez(f, allow_pickle=True)",
         "loader = torch.load", "compile('x', 'y', 'exec')", "__import__('os')", "from yaml import unsafe_load",

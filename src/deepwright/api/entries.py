@@ -62,10 +62,10 @@ def everyone(task: Task) -> list[str]:
 
 
 def _networks(task: Task) -> list[str]:
-    """Networks that need nothing but their name to enter: where the task trains them as rows of a table."""
+    """Networks for tables, which need nothing but their name to enter where the task trains them as rows."""
     if task.trainer != Task.trainer:
         return []
-    return [name for name in names("network") if not find("network", name).per_position]
+    return [name for name in names("network") if "number" in find("network", name).takes]
 
 
 def _expand(item: str | Mapping[str, Any], task: Task) -> list[dict[str, Any]]:

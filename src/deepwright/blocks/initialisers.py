@@ -94,5 +94,16 @@ def initialise(module: nn.Module, name: str, generator: Generator | None = None)
                 nn.init.zeros_(layer.bias.data)
 
 
+def initialise_maps(module: nn.Module) -> None:
+    """Fill every convolution in `module` by N(0, 2 / fan_out), so that gradients keep their size on the way back
+    through ReLU (He et al., 2015), and its bias with 0; other layers stay as they are."""
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv2d):
+            fan_out = layer.weight[0, 0].numel() * layer.out_channels // layer.groups
+            nn.init.normal_(layer.weight, std=math.sqrt(2 / fan_out))
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+
+
 def _fan_in(weight: Tensor) -> int:
     return weight[0].numel()

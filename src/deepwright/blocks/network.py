@@ -20,6 +20,7 @@ class Published:
     """A parameter count that a reader can check by hand or in a paper, and how to build what has it.
 
     what:       in words: "4-16-3, as for iris".
+    name:       in a file that stands for several names, the one whose size it is.
     parameters: trainable numbers.
     config, signature, outputs: the network's arguments.
     """
@@ -28,6 +29,7 @@ class Published:
     parameters: int
     signature: Signature
     outputs: int
+    name: str = ""
     config: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -38,6 +40,7 @@ class Network(nn.Module):
     takes:       the forms of field it reads; it is offered only where `signature.forms <= takes`.
     published:   parameter counts a reader can check.
     recommended: keys of Plan that its authors (or our measurements) recommend; a recipe's own keys come first.
+    trial:       settings that its contract tries it with, where with those it has without any it would take minutes.
     per_position: whether it answers at every position of a sequence, (B, T, outputs), and not once for a row.
     """
 
@@ -45,6 +48,7 @@ class Network(nn.Module):
     takes: ClassVar[frozenset[str]]
     published: ClassVar[tuple[Published, ...]] = ()
     recommended: ClassVar[Mapping[str, Any]] = {}
+    trial: ClassVar[Mapping[str, Any]] = {}
     per_position: ClassVar[bool] = False
 
     Config: ClassVar[type[core.Config]]

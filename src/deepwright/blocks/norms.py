@@ -20,6 +20,15 @@ class BatchNorm(nn.BatchNorm1d):
         return super().forward(x)  # (B, D)
 
 
+class BatchNorm2d(nn.BatchNorm2d):
+    """The same for maps, over all places of a channel; where a batch holds one place only, it has no variance."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training and x.shape[0] * x.shape[2] * x.shape[3] == 1:
+            return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, False, 0.0, self.eps)
+        return super().forward(x)  # (B, C, H, W)
+
+
 NORMS: dict[str, type[nn.Module]] = {"none": nn.Identity, "batch": BatchNorm, "layer": nn.LayerNorm}
 """Name → module. "layer" (Ba et al., 2016) looks at one row only, "batch" at one column of a batch."""
 

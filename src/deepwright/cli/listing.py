@@ -11,7 +11,7 @@ from typing import Any
 
 from deepwright.core.config import Config
 from deepwright.core.errors import not_found
-from deepwright.core.find import names
+from deepwright.core.find import file_of, names
 
 _FAMILIES = {
     "tasks": "task",
@@ -132,12 +132,8 @@ def _optimizers() -> list[dict[str, Any]]:
 
 def _network(name: str, about: str) -> dict[str, Any]:
     """A network's file read as text: what it takes, its published sizes, its paper."""
-    values = {
-        key: value
-        for cls in _tree("networks", f"{name}.py").body
-        if isinstance(cls, ast.ClassDef)
-        for key, value in _assigned(cls.body)
-    }
+    tree = ast.parse(file_of("network", name).read_text(encoding="utf-8"))
+    values = {key: value for cls in tree.body if isinstance(cls, ast.ClassDef) for key, value in _assigned(cls.body)}
     takes = values.get("takes")
     if isinstance(takes, ast.Name):  # a constant that networks share
         takes = dict(_assigned(_tree("blocks", "inputs.py").body)).get(takes.id)
@@ -145,7 +141,7 @@ def _network(name: str, about: str) -> dict[str, Any]:
     return {
         "name": name,
         "takes": sorted(forms),
-        "parameters": _published(values.get("published")),
+        "parameters": _published(values.get("published"), name, dict(_assigned(tree.body))),
         "paper": _constant(values.get("paper")),
         "about": about,
     }
@@ -171,12 +167,17 @@ def _assigned(body: list[ast.stmt]) -> list[tuple[str, ast.expr]]:
     return found
 
 
-def _published(node: ast.expr | None) -> dict[str, int]:
+def _published(node: ast.expr | None, name: str, constants: dict[str, ast.expr]) -> dict[str, int]:
+    """Sizes by what has them: those of this name, and those that a file of one name says."""
+
+    def meant(value: ast.expr) -> Any:
+        return _constant(constants.get(value.id) if isinstance(value, ast.Name) else value)
+
     sizes = {}
     for call in ast.walk(node) if node else ():
         if isinstance(call, ast.Call):
-            said = {keyword.arg: _constant(keyword.value) for keyword in call.keywords}
-            if isinstance(said.get("parameters"), int):
+            said = {keyword.arg: meant(keyword.value) for keyword in call.keywords}
+            if isinstance(said.get("parameters"), int) and said.get("name", name) == name:
                 sizes[str(said.get("what"))] = said["parameters"]
     return sizes
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ from deepwright.core.encoding import Encoding
 from deepwright.core.errors import NotFoundError, RecipeError, RunError
 from deepwright.core.fields import Signature
 from deepwright.core.files import boundary, inside, read_json, read_tensors, write_json, write_tensors
-from deepwright.core.find import find, names
+from deepwright.core.find import find, names, preset
 from deepwright.core.task import TargetTask
 
 if TYPE_CHECKING:
@@ -49,13 +49,13 @@ class Blueprint:
         if forms or not self.signature.fields:
             came = f"columns of the form {', '.join(sorted(forms))}" if forms else "no input columns"
             raise RecipeError(f"the network '{self.network}' takes {', '.join(sorted(cls.takes))}; there are {came}.")
-        config = settings(cls.Config, self.config, "config")
+        config = settings(cls.Config, {**preset("network", self.network), **self.config}, "config")
         net: Network = cls(config, self.signature, self.outputs)
         return net
 
     def plain(self) -> dict[str, Any]:
         """For JSON."""
-        fields = [asdict(field) for field in self.signature.fields]
+        fields = [field.plain() for field in self.signature.fields]
         return {"network": self.network, "config": self.config, "signature": fields, "outputs": self.outputs}
 
 

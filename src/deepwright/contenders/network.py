@@ -14,7 +14,7 @@ from deepwright.core.config import Config, Seconds
 from deepwright.core.contender import Brief, Contender
 from deepwright.core.encoding import Encoding
 from deepwright.core.errors import InternalError, RecipeError
-from deepwright.core.find import find, names
+from deepwright.core.find import find, names, preset
 from deepwright.core.plan import Plan
 from deepwright.core.task import TargetTask
 
@@ -87,7 +87,7 @@ class NetworkContender(Contender):
                 where="network",
                 remedy="Ask for language_modelling, or name another network: mlp, tabm, …",
             )
-        settings(cls.Config, self.chosen.config, "config")
+        settings(cls.Config, {**preset("network", self.chosen.network), **self.chosen.config}, "config")
         return _plan(cls, self.chosen.training)
 
     def starting_from(self, model: NetworkModel) -> NetworkContender:

@@ -64,7 +64,7 @@ def find(family: str, name: str) -> type[Any]:
         if not (isinstance(found, type) and issubclass(found, base)):
             raise NotFoundError(f"'{name}' is not a {family}: it does not subclass {base_path.replace(':', '.')}.")
         return found
-    file = _file_of(family, name)
+    file = file_of(family, name)
     module = importlib.import_module(f"deepwright.{folder.replace('/', '.')}.{file.stem}")
     classes = [c for c in vars(module).values() if _is_final(c, base, module.__name__)]
     if len(classes) != 1:
@@ -74,7 +74,7 @@ def find(family: str, name: str) -> type[Any]:
 
 def preset(family: str, name: str) -> dict[str, Any]:
     """The settings that the name stands for: `NAMES[name]` of its file, or {} where the name is the file's own."""
-    return {} if ":" in name else dict(_literal_names(_file_of(family, name)).get(name, {}))
+    return {} if ":" in name else dict(_literal_names(file_of(family, name)).get(name, {}))
 
 
 def _base(family: str) -> tuple[str, str]:
@@ -83,7 +83,8 @@ def _base(family: str) -> tuple[str, str]:
     return _BASES[family]
 
 
-def _file_of(family: str, name: str) -> Path:
+def file_of(family: str, name: str) -> Path:
+    """The file that the name is in; raises NotFoundError, with the nearest name, when there is none."""
     folder = _ROOT / _base(family)[0]
     for file in sorted(folder.glob("*.py")):
         if not file.stem.startswith("_") and name in _names_in(file):

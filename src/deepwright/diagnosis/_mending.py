@@ -126,7 +126,7 @@ def _networks(entries: list[Any], path: Sequence[str], value: Any, key: str) -> 
 
 def _by_name_alone() -> list[str]:
     """Networks that "all" stands for."""
-    return [name for name in names("network") if not find("network", name).per_position]
+    return [name for name in names("network") if "number" in find("network", name).takes]
 
 
 def _is_network(entry: str | Mapping[str, Any]) -> bool:

@@ -53,7 +53,7 @@ def _column(column: pl.Series, kind: str, step: int) -> dict[str, Any]:
         return fact | {
             key: said(value, dated) if key in _ENDS else value for key, value in days.items() if key != "mean"
         }
-    return fact | {"top": _top(sample, kind)}
+    return fact | {"top": [] if column.dtype == pl.Binary else _top(sample, kind)}  # bytes say nothing to people
 
 
 _ENDS = ("minimum", "maximum", "median")

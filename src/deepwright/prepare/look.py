@@ -100,8 +100,8 @@ def _values(column: Mapping[str, Any]) -> Any:
         return Text.assemble(f"{low} ", bars, f" {high}  median {_short(column['median'])}")
     top = column.get("top") or []
     if not top:
-        return Text("no values", style="dim")
-    if column["kind"] in ("id", "text"):
+        return Text("bytes" if column["distinct"] else "no values", style="dim")
+    if column["kind"] in ("id", "text", "image"):
         return Text(f"such as “{top[0][0]}”")
     return Text(", ".join(f"{value} ×{rows:,}" for value, rows in top[:6]) + (", …" if column["distinct"] > 6 else ""))
 

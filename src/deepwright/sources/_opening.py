@@ -14,6 +14,7 @@ from deepwright.core.errors import DataError, NotFoundError
 from deepwright.core.find import find, names
 from deepwright.core.source import Source
 from deepwright.sources._bundled import bundled, bundled_path
+from deepwright.sources._class_folders import holds_pictures
 from deepwright.sources._content import format_of, head_of, refuse_other
 from deepwright.sources._dialect import is_table
 from deepwright.sources.environment import names_environment
@@ -33,12 +34,15 @@ class Place:
 def locate(source: Any, query: str | None, reading: Mapping[str, Any] | None) -> Place:
     """Check the path and choose the source: the first bytes say what a file is, its suffix only where they cannot.
 
-    Raises NotFoundError with the nearest file name, DataError for folders, devices, pipes and foreign content.
+    Raises NotFoundError with the nearest file name, DataError for folders without pictures, devices, pipes and foreign
+    content.
     """
     if names_environment(source):
         return Place(path=str(source), source=find("source", "environment")(), reading=dict(reading or {}))
     path = _checked(source)
     where = str(path)
+    if path.is_dir():
+        return _folder(path, query, reading)
     try:
         head, compression = head_of(path, where)
     except OSError as error:
@@ -56,12 +60,29 @@ def locate(source: Any, query: str | None, reading: Mapping[str, Any] | None) ->
     return Place(path=where, source=find("source", name)(), reading=said)
 
 
+def _folder(path: Path, query: str | None, reading: Mapping[str, Any] | None) -> Place:
+    """A folder that holds pictures; raises DataError for others."""
+    if not holds_pictures(path):
+        inside = sorted(entry.name for entry in path.iterdir() if entry.is_file()) if os.access(path, os.R_OK) else []
+        shown = ", ".join(inside[:5]) + (", …" if len(inside) > 5 else "")
+        raise DataError(
+            "expected a file or pictures, this is a folder without any.",
+            where=str(path),
+            remedy=f"Name a file inside it: {shown}." if inside else "Name a file.",
+        )
+    if query is not None:
+        raise DataError("a query needs SQLite or Excel, this is a folder.", where=str(path), remedy="Leave query out.")
+    return Place(path=str(path), source=find("source", "image_folder")(), reading=dict(reading or {}))
+
+
 def _format(path: Path, head: bytes, compression: str, said: Mapping[str, Any], where: str) -> str:
     name = format_of(head)
     if name:
         if compression and name in ("sqlite", "excel"):
             raise DataError(f"compressed {name} files are not read.", where=where, remedy="Decompress it first.")
         return name
+    if head.startswith(b"PK\x03\x04") and not compression and holds_pictures(path):
+        return "image_folder"
     refuse_other(head, where)
     suffix = _suffix(path)
     by_suffix = {ending: name for name in names("source") for ending in find("source", name).suffixes}
@@ -93,6 +114,8 @@ def _checked(source: Any) -> Path:
             remedy="Give a path as text, a polars or pandas frame, a dict of arrays, or a NumPy array.",
         )
     text = os.fspath(source)
+    if not text:
+        raise DataError("expected a path or a name, got nothing.", remedy="Name a file, a folder or a bundled set.")
     if isinstance(text, str) and text in bundled() and not Path(text).exists():
         return bundled_path(text)
     if "://" in str(text):
@@ -112,15 +135,7 @@ def _checked(source: Any) -> Path:
 
 
 def _check_regular(path: Path, mode: int) -> None:
-    if stat.S_ISDIR(mode):
-        inside = sorted(entry.name for entry in path.iterdir() if entry.is_file()) if os.access(path, os.R_OK) else []
-        shown = ", ".join(inside[:5]) + (", …" if len(inside) > 5 else "")
-        raise DataError(
-            "expected a file, this is a folder.",
-            where=str(path),
-            remedy=f"Name a file inside it: {shown}." if inside else "Name a file.",
-        )
-    if not stat.S_ISREG(mode):
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         raise DataError(
             "expected a file, this is a device, pipe or socket.", where=str(path), remedy="Save the data to a file."
         )

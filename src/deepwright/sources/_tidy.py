@@ -7,24 +7,36 @@ from math import isnan
 import polars as pl
 
 from deepwright.core.errors import DataError
+from deepwright.kinds._pictures import format_of
 
 _PLAIN = (pl.String, pl.Boolean, pl.Date, pl.Float32, pl.Float64)
 
 
-def tidy(frame: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
+def tidy(frame: pl.DataFrame, pictures: frozenset[str] | None = None) -> tuple[pl.DataFrame, list[str]]:
     """The frame with number, text, boolean, date, datetime and list columns only, and notes on what was changed.
 
     Structs are opened into "column.field"; decimals become floats; integers wider than 64 bits, categories become text;
-    durations become seconds, times of day text; NaN becomes missing; columns of bytes or objects are left out.
+    durations become seconds, times of day text; NaN becomes missing; columns of objects are left out, and columns of
+    bytes unless they are among `pictures` (None: those whose first value is one).
     Raises DataError when no column is left.
     """
     notes: list[str] = []
     columns: list[pl.Series] = []
+    pictures = picture_columns(frame.lazy()) if pictures is None else pictures
     for column in frame.get_columns():
-        columns.extend(_tidy(column, notes))
+        columns.extend([column] if column.name in pictures else _tidy(column, notes))
     if not columns:
         raise DataError("no column holds numbers, text, times or lists.", remedy="Give at least one such column.")
     return pl.DataFrame(_unique(columns, notes)), notes
+
+
+def picture_columns(lazy: pl.LazyFrame) -> frozenset[str]:
+    """Names of the columns of bytes whose first value is a picture."""
+    names = [name for name, kind in lazy.collect_schema().items() if kind == pl.Binary]
+    if not names:
+        return frozenset()
+    first = lazy.select(pl.col(names).drop_nulls().first().bin.slice(0, 64)).collect()
+    return frozenset(name for name in names if format_of(first.item(0, name) or b"") is not None)
 
 
 def _tidy(column: pl.Series, notes: list[str]) -> list[pl.Series]:

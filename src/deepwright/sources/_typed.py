@@ -15,7 +15,7 @@ import polars as pl
 from deepwright.core.errors import DataError, DeepwrightError
 from deepwright.core.table import Origin, Table
 from deepwright.sources._content import fingerprint, head_of, open_content
-from deepwright.sources._tidy import tidy
+from deepwright.sources._tidy import picture_columns, tidy
 
 _PIECE = 1 << 20
 _GIANT = 4 << 30
@@ -59,6 +59,7 @@ def stream_typed(path: str, format: str, scan: Callable[[Path], pl.LazyFrame], r
     with _plain(path) as plain, one_boundary(path, format):
         with _hushed():
             _check_size(scan(plain), plain, path)
+            pictures = picture_columns(scan(plain))
             batches = iter(scan(plain).collect_batches(chunk_size=rows, maintain_order=True))
         while True:
             with _hushed():
@@ -66,7 +67,7 @@ def stream_typed(path: str, format: str, scan: Callable[[Path], pl.LazyFrame], r
             if batch is None:
                 return
             if batch.height:
-                yield from tidy(batch)[0].iter_slices(rows)
+                yield from tidy(batch, pictures)[0].iter_slices(rows)
 
 
 def _check_size(lazy: pl.LazyFrame, plain: Path, path: str) -> None:

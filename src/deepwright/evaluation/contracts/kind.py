@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from deepwright.core.errors import RunError
+from deepwright.core.fields import Field
 from deepwright.core.kind import Encoder, Kind
 from deepwright.evaluation.contracts._promise import promise
 
@@ -63,8 +64,17 @@ def _fields_are_given(kind: Kind, encoder: Encoder, column: pl.Series) -> None:
         if field.form == "number":
             assert field.size == 1, f"number field {field.name} has size {field.size}"
             assert np.isfinite(array).all(), f"{field.name} holds values that are not finite"
+        elif field.form == "image":
+            _pictures_are_given(field, array)
         elif len(array):
             assert array.min() >= 0 and array.max() < field.size, f"codes of {field.name} leave 0 … {field.size - 1}"
+
+
+def _pictures_are_given(field: Field, array: np.ndarray) -> None:
+    assert len(field.shape) == 3, f"image field {field.name} has the shape {field.shape}, expected (C, H, W)"
+    assert array.dtype == np.float32, f"image field {field.name} is {array.dtype}, expected float32"
+    assert array.shape[1:] == field.shape, f"{field.name} gives pictures of {array.shape[1:]}, says {field.shape}"
+    assert ((array >= 0) & (array <= 1)).all(), f"{field.name} leaves 0 … 1"
 
 
 def _matrix_is_given(kind: Kind, encoder: Encoder, column: pl.Series) -> None:

@@ -24,12 +24,13 @@ _EXAMPLES = {
     "number": tuple(Field(form="number", name=f"n{i}") for i in range(8)),
     "category": (Field(form="category", name="few", size=5), Field(form="category", name="many", size=300)),
     "tokens": (Field(form="tokens", name="text", size=_TOKENS),),
+    "image": (Field(form="image", name="picture", shape=(3, 32, 32)),),
 }
 """Form → fields of it in the table that networks are tried on."""
 
 
 def check_network(cls: type[Network]) -> Iterator[tuple[str, str | None]]:
-    """Each promise of a network with its default settings, with what is wrong about it, or None."""
+    """Each promise of a network with its `trial` settings, with what is wrong about it, or None."""
     yield promise("says its paper, what it takes, and what each setting means", partial(_says, cls))
     yield promise("builds alike from the same seed, and without memory", partial(_builds, cls))
     yield promise("gives outputs (B, K), (B, M, K) for members, (B, T, K) for positions", partial(_shapes, cls))
@@ -73,7 +74,7 @@ def _builds(cls: type[Network]) -> None:
     random = any(p.unique().numel() > 1 for p in first.parameters())
     assert not random or not _equal(first.state_dict(), other.state_dict()), "another seed gave the same weights"
     with torch.device("meta"):
-        empty = cls(cls.Config(), _signature(cls), _outputs(cls))
+        empty = cls(_config(cls), _signature(cls), _outputs(cls))
     assert all(tensor.is_meta for tensor in empty.state_dict().values()), "it takes memory on the meta device"
 
 
@@ -91,12 +92,13 @@ def _shapes(cls: type[Network]) -> None:
 
 
 def _head(cls: type[Network]) -> None:
-    net = cls(cls.Config(), _signature(cls), _OUTPUTS)
-    head = {id(parameter) for parameter in net.head.parameters()}
-    named = dict(net.named_parameters())
-    assert head and head <= {id(parameter) for parameter in named.values()}, "the head is no part of the network"
-    wider = cls(cls.Config(), _signature(cls), _OUTPUTS + 2).state_dict()
-    moved = [name for name, p in named.items() if p.shape != wider[name].shape]
+    net = cls(_config(cls), _signature(cls), _OUTPUTS)
+    head = {id(tensor) for tensor in [*net.head.parameters(), *net.head.buffers()]}
+    named = {**dict(net.named_parameters()), **dict(net.named_buffers())}
+    assert head and head <= {id(tensor) for tensor in named.values()}, "the head is no part of the network"
+    other = cls(_config(cls), _signature(cls), _OUTPUTS + 2)
+    wider = {**dict(other.named_parameters()), **dict(other.named_buffers())}
+    moved = [name for name, tensor in named.items() if tensor.shape != wider[name].shape]
     outside = [name for name in moved if id(named[name]) not in head]
     assert moved and not outside, f"outside the head: {', '.join(outside) or 'nothing changed with the outputs'}"
 
@@ -135,8 +137,11 @@ def _state(cls: type[Network]) -> None:
 
 
 def _published(cls: type[Network]) -> None:
+    from deepwright.blocks.shapes import shapes_only
+
     for known in cls.published:
-        net = cls(cls.Config.model_validate(dict(known.config)), known.signature, known.outputs)
+        with shapes_only():
+            net = cls(cls.Config.model_validate(dict(known.config)), known.signature, known.outputs)
         count = sum(parameter.numel() for parameter in net.parameters())
         assert count == known.parameters, f"{known.what}: expected {known.parameters:,}, it has {count:,}"
 
@@ -166,6 +171,10 @@ def _exports(cls: type[Network]) -> None:
 # What the promises are tried on.
 
 
+def _config(cls: type[Network]) -> Config:
+    return cls.Config.model_validate(dict(cls.trial))
+
+
 def _signature(cls: type[Network]) -> Signature:
     return Signature(tuple(field for form in sorted(cls.takes) for field in _EXAMPLES.get(form, ())))
 
@@ -180,7 +189,7 @@ def _net(cls: type[Network], seed: int = 0) -> Network:
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return cls(cls.Config(), _signature(cls), _outputs(cls))
+        return cls(_config(cls), _signature(cls), _outputs(cls))
 
 
 def _batch(cls: type[Network], rows: int) -> dict[str, Tensor]:
@@ -197,6 +206,8 @@ def _batch(cls: type[Network], rows: int) -> dict[str, Tensor]:
         batch["category"] = torch.stack(codes, dim=1)  # (B, C)
     for text in signature.of("tokens"):
         batch[f"tokens:{text.name}"] = torch.randint(0, text.size, (rows, _POSITIONS), generator=generator)  # (B, T)
+    for picture in signature.of("image"):
+        batch[f"image:{picture.name}"] = torch.randn(rows, *picture.shape, generator=generator)  # (B, C, H, W)
     return batch
 
 

@@ -1,0 +1,95 @@
+"""Image network: a network that reads one column of pictures; its contract and what all of them check.
+
+Axes: B rows, C channels, H height, W width.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from deepwright.blocks.network import Batch, Network
+from deepwright.core import config as core
+from deepwright.core.errors import RecipeError
+from deepwright.core.fields import Field, Signature
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightNames:
+    """What a library calls the weights of one of our networks, so that weights it published can be taken over.
+
+    library: whose names they are.
+    names:   our module or tensor → theirs. A module's tensors (weight, bias, running_mean, …) keep their last word.
+    fit:     (our name, their tensor, our shape) → the tensor in our shape, where that can be computed.
+    """
+
+    library: str
+    names: Mapping[str, str]
+    fit: Callable[[str, Tensor, tuple[int, ...]], Tensor] | None = None
+
+    def of(self, name: str) -> str:
+        """Their name of our tensor "stages.0.1.norm2.weight"; raises KeyError where the table lacks it."""
+        if name in self.names:
+            return self.names[name]
+        module, _, last = name.rpartition(".")
+        return f"{self.names[module]}.{last}"
+
+
+class ImageNetwork(Network):
+    """A network that reads exactly one column of pictures, all of one size."""
+
+    @abstractmethod
+    def __init__(self, config: core.Config, signature: Signature, outputs: int) -> None:
+        """Build; raises RecipeError where there is no picture, or more than a picture."""
+        super().__init__(config, signature, outputs)
+        self.image = _only_image(signature)
+
+    @property
+    @abstractmethod
+    def weight_names(self) -> tuple[WeightNames, ...]:
+        """One table for each library whose published weights fit; () where nobody published any."""
+
+    @property
+    def channels(self) -> int:
+        """C of the pictures."""
+        return self.image.shape[0]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the pictures."""
+        return self.image.shape[1], self.image.shape[2]
+
+    def picture(self, batch: Batch) -> Tensor:
+        """(B, C, H, W)"""
+        return batch[f"image:{self.image.name}"]
+
+
+def refuse(size: tuple[int, int], why: str, nearest: tuple[int, int]) -> RecipeError:
+    """The error for pictures of a size that the network cannot take: what it needs, and the nearest that it can."""
+    height, width = size
+    return RecipeError(
+        f"pictures of {height} × {width} pixels: {why}.",
+        where="the network's input",
+        remedy=f"The nearest valid size is {nearest[0]} × {nearest[1]} (height × width): resize or pad them to it.",
+    )
+
+
+def at_least(size: tuple[int, int], least: int, why: str) -> None:
+    """Raises RecipeError where a side is shorter than `least`."""
+    if min(size) < least:
+        raise refuse(size, f"{why} needs sides of at least {least}", (max(size[0], least), max(size[1], least)))
+
+
+def _only_image(signature: Signature) -> Field:
+    if len(signature.fields) != 1 or signature.fields[0].form != "image":
+        came = ", ".join(f"{field.name} ({field.form})" for field in signature.fields[:5]) or "nothing"
+        raise RecipeError(
+            f"expected one column of pictures and nothing else, got {came}.", remedy="Leave the other columns out."
+        )
+    (field,) = signature.fields
+    if len(field.shape) != 3 or min(field.shape) < 1:
+        raise RecipeError(f"expected pictures of (channels, height, width), '{field.name}' has {field.shape}.")
+    return field
