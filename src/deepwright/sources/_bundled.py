@@ -1,4 +1,4 @@
-"""Bundled: the small, freely licensed real tables and texts that ship inside the package."""
+"""Bundled: the small, freely licensed tables, texts and pictures that ship inside the package."""
 
 from __future__ import annotations
 
@@ -17,6 +17,5 @@ def bundled() -> dict[str, dict[str, Any]]:
 
 
 def bundled_path(name: str) -> Path:
-    """Where the table or text called `name` lies; `name` must be one of `bundled()`."""
-    text = FOLDER / f"{name}.txt"
-    return text if text.exists() else FOLDER / f"{name}.csv"
+    """Where the data called `name` lies; `name` must be one of `bundled()`."""
+    return next(path for ending in (".txt", ".parquet", ".csv") if (path := FOLDER / f"{name}{ending}").exists())
