@@ -79,7 +79,7 @@ def differences(net: ImageNetwork, reference: nn.Module, side: int, rows: int = 
 def equal(net: ImageNetwork, reference: nn.Module, side: int, *, bound: float = 1e-5, where: str) -> None:
     """Copy, compare outputs and gradients, change one weight, and see the difference."""
     came = take_over(net, stirred(reference, side).state_dict(), "reference")
-    assert set(came.taken) == set(net.state_dict()) and not came.left
+    assert set(came.taken) == set(net.weights()) and not came.left
     net.eval()
     reference.eval()
     outputs, gradients = differences(net, reference, side)
@@ -192,7 +192,7 @@ def test_training_mode_is_torchvisions() -> None:
         print(f"\nDIFFERENCE training mode {name:20} {(a - b).abs().max().item():.1e} of {b.abs().max().item():.1f}")
         assert torch.allclose(a, b, atol=1e-4 * max(1.0, b.abs().max().item()))
         theirs = reference.state_dict()
-        for own, tensor in net.state_dict().items():
+        for own, tensor in net.weights().items():
             assert torch.allclose(tensor, theirs[net.weight_names[0].of(own)], rtol=1e-4, atol=1e-4), own
 
 
@@ -234,7 +234,7 @@ def test_cifar_nets_equal_the_papers(name: str, n: int) -> None:
     reference = stirred(PaperNet(n, name.startswith("resnet")), 32)
     net = ours(name, 32).eval()
     tensors = _in_layer_order(reference)
-    for own, theirs in zip(net.state_dict().values(), tensors, strict=True):
+    for own, theirs in zip((t.detach() for t in net.weights().values()), tensors, strict=True):
         own.copy_(theirs)
     given = torch.randn(2, 3, 32, 32)
     a, b = net({"image:p": given}), reference(given)

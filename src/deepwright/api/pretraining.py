@@ -55,6 +55,7 @@ def _source_ground(ground: Ground, source: str, target: str, tell: Teller) -> Gr
         kinds=kinds,
         use=tuple(kinds),
         scale=ground.recipe.data.scale,
+        pictures=ground.recipe.data.pictures,
         split=ground.recipe.data.split.model_copy(update={"by": "auto", "column": None}),
     )
     recipe = Recipe(data=data, task=TaskRecipe(target=target, name=ground.task.name), time=None)

@@ -9,12 +9,16 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from deepwright.blocks.network import Batch, Network
 from deepwright.core import config as core
 from deepwright.core.errors import RecipeError
 from deepwright.core.fields import Field, Signature
+
+_LOOKED_AT = 2_000
+"""Training pictures that mean and deviation are taken from, at most."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,19 +42,36 @@ class WeightNames:
         return f"{self.names[module]}.{last}"
 
 
+_FLATTEST = 1e-3
+"""The least deviation that a channel is divided by: pictures may be all of one colour."""
+
+
 class ImageNetwork(Network):
-    """A network that reads exactly one column of pictures, all of one size."""
+    """A network that reads exactly one column of pictures, all of one size.
+
+    mean, deviation: (C, 1, 1) of each channel over the training pictures, from 0 to 1, set by `prepare`; saved with the
+    weights. Weights learned elsewhere come with the ones that they were learned with.
+    """
+
+    mean: Tensor
+    deviation: Tensor
 
     @abstractmethod
     def __init__(self, config: core.Config, signature: Signature, outputs: int) -> None:
         """Build; raises RecipeError where there is no picture, or more than a picture."""
         super().__init__(config, signature, outputs)
         self.image = _only_image(signature)
+        self.register_buffer("mean", torch.zeros(self.channels, 1, 1))
+        self.register_buffer("deviation", torch.ones(self.channels, 1, 1))
 
     @property
     @abstractmethod
     def weight_names(self) -> tuple[WeightNames, ...]:
         """One table for each library whose published weights fit; () where nobody published any."""
+
+    def weights(self) -> dict[str, Tensor]:
+        """Its state by name but for `mean` and `deviation`, which no library's file holds; the tensors themselves."""
+        return {k: v for k, v in self.state_dict(keep_vars=True).items() if k not in ("mean", "deviation")}
 
     @property
     def channels(self) -> int:
@@ -62,9 +83,21 @@ class ImageNetwork(Network):
         """Height and width of the pictures."""
         return self.image.shape[1], self.image.shape[2]
 
+    def prepare(self, batch: Batch) -> None:
+        pixels = in_unit(batch[f"image:{self.image.name}"][:_LOOKED_AT])  # (B, C, H, W)
+        deviation, mean = torch.std_mean(pixels, dim=(0, 2, 3), correction=0)  # (C,), (C,)
+        self.mean.copy_(mean[:, None, None])
+        self.deviation.copy_(deviation[:, None, None].clamp(min=_FLATTEST))
+
     def picture(self, batch: Batch) -> Tensor:
-        """(B, C, H, W)"""
-        return batch[f"image:{self.image.name}"]
+        """(B, C, H, W) float32, each channel standardised; of bytes, or of numbers from 0 to 1."""
+        pixels = in_unit(batch[f"image:{self.image.name}"])  # (B, C, H, W)
+        return (pixels - self.mean) / self.deviation  # (B, C, H, W)
+
+
+def in_unit(pixels: Tensor) -> Tensor:
+    """Bytes as numbers from 0 to 1; numbers as they are."""
+    return pixels / 255 if pixels.dtype == torch.uint8 else pixels
 
 
 def refuse(size: tuple[int, int], why: str, nearest: tuple[int, int]) -> RecipeError:

@@ -53,7 +53,7 @@ def take_over(net: ImageNetwork, weights: Mapping[str, Tensor], where: str) -> T
     table, renamed = _table(net, weights, where)
     head = {id(tensor) for tensor in net.head.state_dict(keep_vars=True).values()}
     taken, left = {}, []
-    for name, own in net.state_dict(keep_vars=True).items():
+    for name, own in net.weights().items():
         given = renamed.get(name)
         if given is None:
             continue
@@ -70,7 +70,7 @@ def take_over(net: ImageNetwork, weights: Mapping[str, Tensor], where: str) -> T
                 remedy="Take a network of the same size, on pictures with as many channels as those weights saw.",
             )
     if left:  # weights and biases of an output layer belong together
-        left = [name for name, own in net.state_dict(keep_vars=True).items() if id(own) in head]
+        left = [name for name, own in net.weights().items() if id(own) in head]
     for name, (own, given) in taken.items():
         if name not in left:
             own.copy_(given)
@@ -108,7 +108,7 @@ def _unread(path: Path | str, why: str) -> DataError:
 
 def _table(net: ImageNetwork, weights: Mapping[str, Tensor], where: str) -> tuple[WeightNames, dict[str, Tensor]]:
     """The table by which the file has all we need and nothing else, and the file's tensors under our names."""
-    names = list(net.state_dict())
+    names = list(net.weights())
     if not net.weight_names:
         raise RecipeError(f"{net.about()}: nobody's published weights fit it.", where=where)
     tried = []

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from deepwright.blocks.network import Network
 from deepwright.blocks.shapes import shapes_only
-from deepwright.contenders._network_rows import Columns, in_batches, inputs
+from deepwright.contenders._network_rows import Columns, in_batches, in_parts, inputs
 from deepwright.contenders._settings import settings
 from deepwright.core.contender import Model
 from deepwright.core.encoding import Encoding
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     import polars as pl
 
 FORMAT = 1
-_ROWS = 16_384
 _LARGE = 200_000
 """Parameters from which on prediction uses more than one thread; below, threads cost more than they bring."""
 
@@ -73,7 +72,7 @@ class NetworkModel(Model):
 
     def predict(self, frame: pl.DataFrame) -> pl.DataFrame:
         with _threads(self.net):
-            parts = [outputs(self.net, inputs(part, self.encoding)).numpy() for part in frame.iter_slices(_ROWS)]
+            parts = [outputs(self.net, inputs(part, self.encoding)).numpy() for part in in_parts(frame, self.encoding)]
         shape = (0, self.blueprint.outputs)
         return self.task.predict(np.concatenate(parts) if parts else np.zeros(shape, np.float32))
 

@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 Batch = dict[str, Tensor]
 Columns = Batch | Mapped
 
-_CHUNK = 16_384
-"""Rows encoded at a time where not all of them are."""
+_CHUNK = 1 << 26
+"""Bytes that are encoded at a time where not all rows are, pictures being larger than numbers."""
+_FEW = 64
+"""Rows that tell how large one is."""
 _FORWARD = 1_024
 """Rows that go through a network at a time when nothing is learned."""
 _SEEN = 100_000
@@ -34,16 +36,23 @@ _SEEN = 100_000
 
 def encoded(frame: pl.DataFrame, encoding: Encoding, task: TargetTask, place: Path, budget: int) -> Columns:
     """Inputs, and the target as "target". Larger than `budget` bytes, they go to files below `place`."""
-    first = _arrays(frame.head(_CHUNK), encoding, task)
-    size = sum(array.nbytes for array in first.values()) / max(1, min(_CHUNK, frame.height)) * frame.height
-    if size <= budget:
-        whole = first if frame.height <= _CHUNK else _arrays(frame, encoding, task)
+    few = _arrays(frame.head(_FEW), encoding, task)
+    row = sum(array.nbytes for array in few.values()) / max(1, min(_FEW, frame.height))
+    if row * frame.height <= budget:
+        whole = few if frame.height <= _FEW else _arrays(frame, encoding, task)
         return {name: torch.from_numpy(array) for name, array in whole.items()}
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir(parents=True)
-    chunks = (_arrays(part, encoding, task) for part in frame.iter_slices(_CHUNK))
+    at_once = max(1, int(min(_CHUNK, budget // 4) / row))
+    chunks = (_arrays(part, encoding, task) for part in frame.iter_slices(at_once))
     write_mapped(place, chunks, frame.height)
     return Mapped(place, memory=max(budget // 4, 8 << 20))
+
+
+def in_parts(frame: pl.DataFrame, encoding: Encoding) -> Iterator[pl.DataFrame]:
+    """The frame, so many rows at a time as may be in memory at once."""
+    row = sum(array.nbytes for array in encoding.tensors(frame.head(1)).values()) if frame.height else 1
+    return frame.iter_slices(max(1, _CHUNK // max(1, row)))
 
 
 def inputs(frame: pl.DataFrame, encoding: Encoding) -> Batch:

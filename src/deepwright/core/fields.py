@@ -13,7 +13,7 @@ from typing import Any
 class Field:
     """One tensor that a column contributes to a batch.
 
-    form:  "number" (float32), "category" (int64 codes), "tokens" (int64 ids, 0 is padding), "image" (float32); kinds to
+    form:  "number" (float32), "category" (int64 codes), "tokens" (int64 ids, 0 is padding), "image" (uint8); kinds to
            come add theirs.
     name:  column, with a suffix where a column gives several ("age", "age.missing", "when.month").
     size:  number: width, always 1 · category: how many codes, code 0 is "unknown" · tokens: vocabulary size.
@@ -38,7 +38,7 @@ class Signature:
     batch["number"]        (B, N) float32, the number fields side by side, in order
     batch["category"]      (B, C) int64, the category fields side by side, in order
     batch["tokens:NAME"]   (B, T) int64, one tensor for each field of that form (any other form likewise)
-    batch["image:NAME"]    (B, C, H, W) float32, of the field's shape
+    batch["image:NAME"]    (B, C, H, W) uint8, of the field's shape; float32 from 0 to 1 once it has been augmented
     """
 
     fields: tuple[Field, ...]

@@ -51,7 +51,7 @@ class Kind(ABC):
         """Learn from the training rows (missing values included); raises DataError naming the column.
 
         `options` are said once for all columns; a kind reads those it knows: "scale" ("standard", "quantile",
-        "minmax" or "none", for numbers), "size" and "channels" (for images).
+        "minmax" or "none", for numbers), "size", "channels" and "operations" (for images).
         """
 
     @abstractmethod
@@ -76,7 +76,7 @@ class Encoder(ABC):
     @abstractmethod
     def encode(self, column: pl.Series) -> dict[str, np.ndarray]:
         """For networks: field name → (B,) float32 for numbers, (B,) int64 for categories, (B, T) int64 for tokens,
-        (B, C, H, W) float32 from 0 to 1 for images."""
+        (B, C, H, W) uint8 for images."""
 
     @abstractmethod
     def matrix(self, column: pl.Series) -> tuple[np.ndarray | scipy.sparse.csr_matrix, list[str]]:

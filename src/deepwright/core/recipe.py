@@ -52,6 +52,18 @@ class SplitRecipe(Config):
     """Of the draw."""
 
 
+class PicturesRecipe(Config):
+    """How columns of pictures are read."""
+
+    size: int | tuple[int, int] | None = None
+    """Pixels of a side, or [height, width], up to 1,024; None: as the training pictures are, at most 64."""
+    channels: Literal[1, 3, 4] | None = None
+    """1 is grey, 3 colour, 4 colour with transparency; None: as the training pictures are."""
+    operations: tuple[str | dict[str, Any], ...] = ()
+    """Classic operations before that, in order: crop, resize, blur, median, sharpen, edges, vertical_edges,
+    horizontal_edges, equalise, invert, grey; for example [grey, {blur: 1.5}, {crop: [0.1, 0.1, 0.9, 0.9]}]."""
+
+
 class DataRecipe(Config):
     """What is read, and how columns are understood."""
 
@@ -69,6 +81,8 @@ class DataRecipe(Config):
     """Input columns to use; None: all but the target and those ignored or found to be identifiers."""
     scale: Literal["standard", "quantile", "minmax", "none"] = "standard"
     """How number columns are scaled for networks and linear models."""
+    pictures: PicturesRecipe = PicturesRecipe()
+    """How columns of pictures are read."""
     distinct: bool = False
     """Keep only the first of rows that are equal in every column."""
     rows: int | None = Field(default=None, ge=1)

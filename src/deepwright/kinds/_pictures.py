@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 
 from deepwright.core.errors import DataError
+from deepwright.kinds._picture_operations import Operation, operated
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -70,13 +71,17 @@ def picture(content: bytes, where: str) -> np.ndarray:
     return _planes(_decoded(content, where, None))
 
 
-def fitted(content: bytes, where: str, shape: tuple[int, int, int]) -> np.ndarray:
-    """(C, H, W) uint8 of the `shape` asked for: scaled until it covers H × W, smoothed where it shrinks, cut centrally.
+def fitted(
+    content: bytes, where: str, shape: tuple[int, int, int], operations: tuple[Operation, ...] = ()
+) -> np.ndarray:
+    """(C, H, W) uint8 of the `shape` asked for: scaled until it covers H × W, smoothed where it shrinks, cut centrally;
+    `operations` are done before, with the picture in its own size.
 
     C 1 is grey and 3 colour, both with transparent pixels laid over white; 4 keeps transparency. Raises as `picture`.
     """
     channels, height, width = shape
-    image = _decoded(content, where, (width, height))
+    image = _decoded(content, where, None if operations else (width, height))
+    image = operated(image, operations)
     if image.mode == "RGBA" and channels < 4:
         image = _over_white(image)
     return _planes(_cut(image.convert({1: "L", 3: "RGB", 4: "RGBA"}[channels]), height, width))

@@ -11,12 +11,14 @@ import polars as pl
 from pydantic import Field as Bounds
 
 from deepwright.core.config import Config
-from deepwright.core.errors import DataError, RunError
+from deepwright.core.errors import DataError, RunError, UserError
 from deepwright.core.fields import Field
 from deepwright.core.kind import NO_OPTIONS, Encoder, Guess, Kind
 from deepwright.kinds._gradients import SIDE, feature_names, features
 from deepwright.kinds._picture_files import PictureFiles
-from deepwright.kinds._pictures import FORMATS, SUFFIXES, fitted, format_of, header
+from deepwright.kinds._picture_operations import Operation, operations_asked, operations_stored, said
+from deepwright.kinds._picture_reader import Reader
+from deepwright.kinds._pictures import FORMATS, SUFFIXES, format_of, header
 from deepwright.kinds._shared import count, is_blank, read_state
 
 _ROWS = 500
@@ -41,10 +43,12 @@ class Image(Kind):
     Otherwise the size of the training pictures where it is the same for all and up to 64, else a square of their median
     shorter side, at most 64; 1 channel where all are grey, else 3. Learned from at most 500 training pictures.
 
-    For networks: (B, C, H, W) float32 from 0 to 1, scaled to cover the size, cut centrally. A picture that is missing
-    or cannot be read is all of the training pictures' mean colour, and `unseen` counts the unreadable ones. For
-    classical models: histograms of oriented gradients and of colours, and mean colours of 4 × 4 cells, from 32 × 32
-    pixels; NaN where missing or unreadable.
+    "operations" are done first, in order, on the picture in its own size, as `_picture_operations` says.
+
+    For networks: (B, C, H, W) uint8, scaled to cover the size, cut centrally; decoded on all cores, once a process
+    (`_picture_cache`). A picture that is missing or cannot be read is all of the training pictures' mean colour, and
+    `unseen` counts the unreadable ones. For classical models: histograms of oriented gradients and of colours, and mean
+    colours of 4 × 4 cells, from 32 × 32 pixels; NaN where missing or unreadable.
     """
 
     name = "image"
@@ -87,7 +91,9 @@ class Image(Kind):
             )
         height, width = asked_size or _usual_size([(high, wide) for _, high, wide in headers])
         channels = asked_channels or (3 if any(depth == 3 for depth, _, _ in headers) else 1)
-        planes = [array for array in _readable(drawn, (channels, height, width)) if array is not None]
+        shape = (channels, height, width)
+        reader = Reader(shape=shape, operations=operations_asked(options, column.name))
+        planes = [array for array in reader.read(drawn) if array is not None]
         if not planes:
             raise DataError(
                 "the training pictures are all cut off or damaged.",
@@ -98,7 +104,8 @@ class Image(Kind):
         return ImageEncoder(
             ImageState(
                 column=column.name,
-                shape=(channels, height, width),
+                shape=shape,
+                operations=reader.operations,
                 mean=tuple(round(float(mean), 6) for mean in means),
                 rows=len(column),
                 missing=len(column) - len(known),
@@ -111,6 +118,10 @@ class Image(Kind):
         known = read_state(ImageState, state, self.name)
         if len(known.mean) != known.shape[0]:
             raise RunError("the stored mean colour is damaged.", where=f"schema.json, column '{known.column}'")
+        try:
+            operations_stored(known.operations)
+        except UserError as error:
+            raise RunError(str(error), where=f"schema.json, column '{known.column}'") from None
         return ImageEncoder(known)
 
 
@@ -123,6 +134,8 @@ class ImageState(Config):
     column: str
     shape: tuple[Literal[1, 3, 4], _Side, _Side]
     """Channels, height, width."""
+    operations: tuple[Operation, ...]
+    """Done with each picture before it is scaled."""
     mean: tuple[Annotated[float, Bounds(ge=0, le=1)], ...]
     """Of each channel, from 0 to 1."""
     rows: int
@@ -147,30 +160,34 @@ class ImageEncoder(Encoder):
         return (Field(form="image", name=self.column, shape=self._state.shape),)
 
     def encode(self, column: pl.Series) -> dict[str, np.ndarray]:
-        pixels = np.empty((len(column), *self._state.shape), dtype=np.float32)  # (B, C, H, W)
-        mean = np.array(self._state.mean, dtype=np.float32)[:, None, None]  # (C, 1, 1)
-        for row, array in enumerate(_readable(column, self._state.shape)):
-            pixels[row] = mean if array is None else array / np.float32(255)
+        pixels = np.empty((len(column), *self._state.shape), dtype=np.uint8)  # (B, C, H, W)
+        mean = np.rint(np.array(self._state.mean) * 255).astype(np.uint8)[:, None, None]  # (C, 1, 1)
+        for row, array in enumerate(self._read(column, self._state.shape)):
+            pixels[row] = mean if array is None else array
         return {self.column: pixels}
 
     def matrix(self, column: pl.Series) -> tuple[np.ndarray, list[str]]:
         channels = self._state.shape[0]
         names = [f"{self.column}: {name}" for name in feature_names(channels)]
         block = np.full((len(column), len(names)), np.nan)  # (B, D)
-        for row, array in enumerate(_readable(column, (channels, SIDE, SIDE))):
+        for row, array in enumerate(self._read(column, (channels, SIDE, SIDE))):
             if array is not None:
                 block[row] = features(array)
         return block, names
 
     def unseen(self, column: pl.Series) -> pl.Series:
-        lost = [array is None for array in _readable(column, (1, 1, 1))]
+        lost = [array is None for array in self._read(column, self._state.shape)]
         return pl.Series(column.name, lost, dtype=pl.Boolean) & ~is_blank(column)
+
+    def _read(self, column: pl.Series, shape: tuple[int, int, int]) -> Iterator[np.ndarray | None]:
+        return Reader(shape=shape, operations=self._state.operations).read(column)
 
     def describe(self) -> str:
         known = self._state
         channels, height, width = known.shape
         called = {1: "grey", 3: "in colour", 4: "in colour with transparency"}[channels]
         parts = [f"pictures, read as {height} × {width} pixels {called}"]
+        parts += [f"after {said(known.operations)}"] if known.operations else []
         if known.missing:
             parts.append(f"{known.missing:,} missing")
         if known.unreadable:
@@ -179,16 +196,6 @@ class ImageEncoder(Encoder):
 
     def state(self) -> dict[str, Any]:
         return self._state.model_dump(mode="json")
-
-
-def _readable(column: pl.Series, shape: tuple[int, int, int]) -> Iterator[np.ndarray | None]:
-    """(C, H, W) uint8 for each row, None where it is missing or cannot be read."""
-    with PictureFiles() as files:
-        for value, blank in zip(column, is_blank(column), strict=True):
-            try:
-                yield None if blank else fitted(*files.content(value), shape)
-            except DataError:
-                yield None
 
 
 def _headers(column: pl.Series) -> tuple[list[tuple[int, int, int]], str]:

@@ -62,7 +62,7 @@ def fit_encoding(
     if not inputs:
         kinds = _last_resort(train, views, left_out)
         left_out = {column: why for column, why in left_out.items() if column not in kinds}
-    encoders = _fit_all(train, kinds, {"scale": recipe.scale}, seed)
+    encoders = _fit_all(train, kinds, {"scale": recipe.scale, **recipe.pictures.model_dump()}, seed)
     return Fitted(encoding=Encoding(encoders), columns=_report(train, views, target, left_out, encoders))
 
 

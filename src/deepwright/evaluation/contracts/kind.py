@@ -72,9 +72,8 @@ def _fields_are_given(kind: Kind, encoder: Encoder, column: pl.Series) -> None:
 
 def _pictures_are_given(field: Field, array: np.ndarray) -> None:
     assert len(field.shape) == 3, f"image field {field.name} has the shape {field.shape}, expected (C, H, W)"
-    assert array.dtype == np.float32, f"image field {field.name} is {array.dtype}, expected float32"
+    assert array.dtype == np.uint8, f"image field {field.name} is {array.dtype}, expected uint8"
     assert array.shape[1:] == field.shape, f"{field.name} gives pictures of {array.shape[1:]}, says {field.shape}"
-    assert ((array >= 0) & (array <= 1)).all(), f"{field.name} leaves 0 … 1"
 
 
 def _matrix_is_given(kind: Kind, encoder: Encoder, column: pl.Series) -> None:
