@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from deepwright.core.config import Config, Seconds
+
+Factor = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+"""On a learning rate; what shall not move at all is frozen, not given 0."""
 
 
 class PartPlan(Config):
@@ -22,6 +25,8 @@ class PartPlan(Config):
     """Adam family: decay of the first and second moment, each 0 to 1."""
     weight_decay: float | None = Field(default=None, ge=0)
     """L2 pull towards zero on its weight matrices."""
+    rates: dict[str, Factor] | None = None
+    """Its factors on the learning rate, as in the plan."""
 
 
 class Plan(Config):
@@ -55,6 +60,11 @@ class Plan(Config):
     """Adam family, RMSprop and Adagrad: guard against division by zero; None is the optimizer's own default."""
     weight_decay: float = Field(default=0.0, ge=0)
     """L2 pull towards zero on weight matrices, never on biases and norms; decoupled for AdamW."""
+
+    rates: dict[str, Factor] = {}
+    """Beginning of parameters' names, up to a dot → factor on the learning rate there, of several the longest:
+    {stages: 0.1, stages.3: 0.3}; parameters not named learn at the full rate. For fine-tuning: a small rate for what
+    another task has taught, the full one for the new output layer."""
 
     schedule: str = "constant"
     """Name of a learning-rate schedule: constant, step, exponential, cosine, one_cycle, linear, plateau."""

@@ -12,6 +12,7 @@ from torch.autograd import Variable
 
 from deepwright.core.errors import RunError, TrainingError
 from deepwright.core.plan import Plan
+from deepwright.training._rates import factors
 from deepwright.training.optimizers import Optimizer, build
 
 
@@ -21,13 +22,15 @@ class Part:
     def __init__(self, learner: nn.Module, name: str, plan: Plan) -> None:
         self.name = name
         self.plan = plan.for_part(name)
-        trained = _trained(learner, name)
+        named = _named(learner, name)
+        trained = _trained(named, name)
         self.names = list(trained)
         self.parameters: list[Tensor] = list(trained.values())
         self.values = [parameter.detach() for parameter in self.parameters]  # the same memory, outside autograd
         self._inputs = tuple(self.parameters)
         self._seeds: dict[tuple[float, torch.dtype], Tensor] = {}
-        self.optimizer: Optimizer = build(self.plan.optimizer, self.parameters, self.plan)
+        rates = factors(self.names, self.plan.rates, list(named))
+        self.optimizer: Optimizer = build(self.plan.optimizer, self.parameters, self.plan, rates)
         self._matrices = [i for i, parameter in enumerate(self.parameters) if parameter.ndim >= 2]
         self._average = [value.clone() for value in self.values] if plan.ema else []
 
@@ -68,10 +71,11 @@ class Part:
         return gradients
 
     def after_step(self) -> None:
-        """Enforce the largest norm of a unit's incoming weights; let the moving average follow."""
+        """Enforce the largest norm of a unit's incoming weights where they moved; let the moving average follow."""
         if self.plan.max_norm is not None:
             for i in self._matrices:
-                self.values[i].renorm_(2, 0, self.plan.max_norm)
+                if self.parameters[i].grad is not None:
+                    self.values[i].renorm_(2, 0, self.plan.max_norm)
         if self._average and self.plan.ema:
             torch._foreach_lerp_(self._average, self.values, 1.0 - self.plan.ema)
 
@@ -96,8 +100,8 @@ class Part:
             average.copy_(state["average"][name])
 
 
-def _trained(learner: nn.Module, name: str) -> dict[str, nn.Parameter]:
-    """Name → parameter that asks for a gradient."""
+def _named(learner: nn.Module, name: str) -> dict[str, nn.Parameter]:
+    """Name → parameter of the part."""
     try:
         held = attrgetter(name)(learner)
     except AttributeError as error:
@@ -105,7 +109,11 @@ def _trained(learner: nn.Module, name: str) -> dict[str, nn.Parameter]:
             f"the learner yields a move for '{name}', but has no such attribute.",
             remedy=f"Its parts are: {', '.join(key for key, _ in learner.named_children())}.",
         ) from error
-    named = {name: held} if isinstance(held, nn.Parameter) else dict(held.named_parameters())
+    return {name: held} if isinstance(held, nn.Parameter) else dict(held.named_parameters())
+
+
+def _trained(named: dict[str, nn.Parameter], name: str) -> dict[str, nn.Parameter]:
+    """Those that ask for a gradient."""
     trained = {key: parameter for key, parameter in named.items() if parameter.requires_grad}
     if not trained:
         raise TrainingError(f"the part '{name}' has no parameters that may be trained.")

@@ -85,11 +85,13 @@ class _Clock:
 
 
 class _Group:
-    """Parameters that one call of a kernel can take: of one type and weight decay; with their buffers."""
+    """Parameters that one call of a kernel can take: of one type, weight decay and factor on the rate; with their
+    buffers."""
 
-    def __init__(self, kernel: _Kernel, indices: list[int], decay: float) -> None:
+    def __init__(self, kernel: _Kernel, indices: list[int], decay: float, factor: float) -> None:
         self.indices = indices
         self.decay = decay
+        self.factor = factor
         self.parameters = [kernel.parameters[i] for i in indices]
         self.buffers = {name: [held[i] for i in indices] for name, held in kernel.held.items()}
 
@@ -114,9 +116,10 @@ class _Kernel(Optimizer):
     buffers: tuple[str, ...] = ()
     takes: tuple[str, ...] = ()
 
-    def __init__(self, parameters: Sequence[Tensor], plan: Plan) -> None:
+    def __init__(self, parameters: Sequence[Tensor], plan: Plan, factors: Sequence[float]) -> None:
         self.parameters = [parameter.detach() for parameter in parameters]  # the same memory, outside autograd
         self.plan = plan
+        self.factors = factors
         self.held = {name: [torch.zeros_like(p) for p in self.parameters] for name in self.buffers}
         self.clock = _Clock(self.parameters)
         self._all = list(range(len(self.parameters)))
@@ -134,15 +137,15 @@ class _Kernel(Optimizer):
         counts = self.clock.tick(moving, bad)
         for group in groups:
             own: Any = [gradients[i] for i in group.indices]
-            self.apply(group, _Call(own, [counts[i] for i in group.indices], lr, scale, bad))
+            self.apply(group, _Call(own, [counts[i] for i in group.indices], lr * group.factor, scale, bad))
 
     def _grouped(self, indices: list[int]) -> list[_Group]:
-        groups: dict[tuple[float, torch.dtype], list[int]] = {}
+        groups: dict[tuple[float, float, torch.dtype], list[int]] = {}
         for i in indices:
             parameter = self.parameters[i]
             decay = self.plan.weight_decay if parameter.ndim >= 2 else 0.0
-            groups.setdefault((decay, parameter.dtype), []).append(i)
-        return [_Group(self, members, decay) for (decay, _), members in groups.items()]
+            groups.setdefault((decay, self.factors[i], parameter.dtype), []).append(i)
+        return [_Group(self, members, decay, factor) for (decay, factor, _), members in groups.items()]
 
     def state(self) -> dict[str, Any]:
         buffers = {name: {str(i): b.clone() for i, b in enumerate(held)} for name, held in self.held.items()}
@@ -167,9 +170,9 @@ class Sgd(_Kernel):
     masks = True
     takes = ("momentum", "nesterov")
 
-    def __init__(self, parameters: Sequence[Tensor], plan: Plan) -> None:
+    def __init__(self, parameters: Sequence[Tensor], plan: Plan, factors: Sequence[float]) -> None:
         self.buffers = ("momentum",) if plan.momentum else ()
-        super().__init__(parameters, plan)
+        super().__init__(parameters, plan, factors)
 
     def apply(self, group: _Group, call: _Call) -> None:
         # From zero buffers the first step with momentum is the gradient itself, so it needs no case of its own.
@@ -200,9 +203,9 @@ class RmsProp(_Kernel):
 
     takes = ("momentum", "eps")
 
-    def __init__(self, parameters: Sequence[Tensor], plan: Plan) -> None:
+    def __init__(self, parameters: Sequence[Tensor], plan: Plan, factors: Sequence[float]) -> None:
         self.buffers = ("square", "momentum") if plan.momentum else ("square",)
-        super().__init__(parameters, plan)
+        super().__init__(parameters, plan, factors)
 
     def apply(self, group: _Group, call: _Call) -> None:
         gradients = call.gradients
@@ -265,7 +268,7 @@ def _given(name: str, plan: Plan, takes: Collection[str]) -> dict[str, Any]:
 class Classic(Optimizer):
     """Any optimizer of torch.optim, by its class. Takes from the plan what the class has an argument for."""
 
-    def __init__(self, name: str, parameters: Sequence[Tensor], plan: Plan) -> None:
+    def __init__(self, name: str, parameters: Sequence[Tensor], plan: Plan, factors: Sequence[float]) -> None:
         import inspect
 
         import torch.optim
@@ -275,20 +278,25 @@ class Classic(Optimizer):
         takes = inspect.signature(made).parameters
         given = _given(name, plan, takes)
         self.parameters = list(parameters)
-        groups = [
-            {"params": [p for p in self.parameters if p.ndim >= 2], "weight_decay": plan.weight_decay},
-            {"params": [p for p in self.parameters if p.ndim < 2], "weight_decay": 0.0},
-        ]
-        groups = [group for group in groups if group["params"]]
-        if "weight_decay" not in takes:
-            groups = [{"params": self.parameters}]
-        self._optimizer = made(groups, lr=plan.lr, **given)
+        decays = "weight_decay" in takes
+        groups: dict[tuple[bool, float], list[Tensor]] = {}
+        for parameter, factor in zip(self.parameters, factors, strict=True):
+            groups.setdefault((decays and parameter.ndim < 2, factor), []).append(parameter)
+        ordered = sorted(groups)  # weight matrices first
+        self._factors = [factor for _, factor in ordered]
+        held = [{"params": groups[spared, factor]} for spared, factor in ordered]
+        if decays:
+            held = [
+                {**group, "weight_decay": 0.0 if spared else plan.weight_decay}
+                for group, (spared, _) in zip(held, ordered, strict=True)
+            ]
+        self._optimizer = made(held, lr=plan.lr, **given)
 
     def step(self, lr: float, gradients: Gradients, scale: Tensor | None = None, bad: Tensor | None = None) -> None:
         for parameter, gradient in zip(self.parameters, gradients, strict=True):
             parameter.grad = gradient if gradient is None or scale is None else gradient / scale
-        for group in self._optimizer.param_groups:
-            group["lr"] = lr
+        for group, factor in zip(self._optimizer.param_groups, self._factors, strict=True):
+            group["lr"] = lr * factor
         self._optimizer.step()
 
     def state(self) -> dict[str, Any]:
@@ -322,11 +330,15 @@ def names_of_optimizers() -> dict[str, str]:
     return dict(sorted(lines.items()))
 
 
-def build(name: str, parameters: Sequence[Tensor], plan: Plan) -> Optimizer:
-    """The optimizer called `name` over `parameters`; raises NotFoundError with the nearest name."""
+def build(name: str, parameters: Sequence[Tensor], plan: Plan, factors: Sequence[float] | None = None) -> Optimizer:
+    """The optimizer called `name` over `parameters`; raises NotFoundError with the nearest name.
+
+    factors: what the rate is multiplied by for each parameter; None: 1 for all.
+    """
     if name not in names_of_optimizers():
         raise not_found("optimizer", name, names_of_optimizers(), where="training.optimizer")
+    factors = [1.0] * len(parameters) if factors is None else factors
     if name in _OURS and parameters[0].device.type in ("cpu", "cuda"):
         _given(name, plan, _OURS[name].takes)
-        return _OURS[name](parameters, plan)
-    return Classic(name, parameters, plan)
+        return _OURS[name](parameters, plan, factors)
+    return Classic(name, parameters, plan, factors)
