@@ -284,7 +284,7 @@ class Classic(Optimizer):
             groups.setdefault((decays and parameter.ndim < 2, factor), []).append(parameter)
         ordered = sorted(groups)  # weight matrices first
         self._factors = [factor for _, factor in ordered]
-        held = [{"params": groups[spared, factor]} for spared, factor in ordered]
+        held: list[dict[str, Any]] = [{"params": groups[spared, factor]} for spared, factor in ordered]
         if decays:
             held = [
                 {**group, "weight_decay": 0.0 if spared else plan.weight_decay}
