@@ -207,7 +207,7 @@ def test_size_and_channels_are_decided_or_asked_for(tmp_path: Path) -> None:
     assert encoder_of(column, size=16, channels=1).fields[0].shape == (1, 16, 16)
     assert encoder_of(column, size=[8, 24]).fields[0].shape == (3, 8, 24)
     grey = pl.Series("photo", [saved(Image.fromarray(GREY))] * 3)
-    assert encoder_of(grey).fields[0].shape == (1, 12, 16)
+    assert encoder_of(grey).fields[0].shape == (1, 24, 32)  # 12 × 16, doubled
     for wrong in ({"size": 0}, {"size": "big"}, {"size": [8, 8, 8]}, {"size": 10**6}, {"channels": 2}):
         with pytest.raises(DataError, match="column 'photo'"):
             encoder_of(column, **wrong)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
@@ -27,6 +28,8 @@ _LOOKED_AT = 8
 """Values that are opened to recognise a column."""
 _SIDE = 64
 """Pixels of a side at most, unless said otherwise."""
+_LEAST = 16
+"""… and at least: smaller pictures are doubled, since networks that halve them several times have to see something."""
 _WIDEST = 1_024
 _CHANNELS = (1, 3, 4)
 
@@ -41,7 +44,8 @@ class Image(Kind):
 
     Options: "size", a number of pixels or (height, width), up to 1,024; "channels", 1, 3 or 4 (with transparency).
     Otherwise the size of the training pictures where it is the same for all and up to 64, else a square of their median
-    shorter side, at most 64; 1 channel where all are grey, else 3. Learned from at most 500 training pictures.
+    shorter side, at most 64, and doubled while a side is below 16; 1 channel where all are grey, else 3. Learned from
+    at most 500 training pictures.
 
     "operations" are done first, in order, on the picture in its own size, as `_picture_operations` says.
 
@@ -219,10 +223,11 @@ def _format_of(value: str | bytes) -> str | None:
 
 
 def _usual_size(sizes: list[tuple[int, int]]) -> tuple[int, int]:
-    if len(set(sizes)) == 1 and max(sizes[0]) <= _SIDE:
-        return sizes[0]
-    side = min(_SIDE, round(statistics.median(min(size) for size in sizes)))
-    return side, side
+    height, width = sizes[0]
+    if len(set(sizes)) > 1 or max(height, width) > _SIDE:
+        height = width = min(_SIDE, round(statistics.median(min(size) for size in sizes)))
+    larger = 2 ** max(0, math.ceil(math.log2(_LEAST / min(height, width))))
+    return min(height * larger, _WIDEST), min(width * larger, _WIDEST)
 
 
 def _size_asked(options: Mapping[str, Any], column: str) -> tuple[int, int] | None:
