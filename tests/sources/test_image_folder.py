@@ -148,8 +148,13 @@ def test_folders_that_part_the_pictures_are_no_classes(tmp_path: Path) -> None:
     root = folder_of(tmp_path, "train/cats/1.png", "train/dogs/1.png", "val/cats/2.png")
     table = open_table(root)
     assert table.frame["class"].to_list() == ["cats", "dogs", "cats"]
-    assert "Read together: train, val; to keep them apart" in notes_of(table)
-    assert open_table(root / "train").frame["class"].to_list() == ["cats", "dogs"]
+    assert table.frame["part"].to_list() == ["train", "train", "val"] and table.origin.part == "part"
+    assert "Folders say the part: train, val (column part)" in notes_of(table)
+    alone = open_table(root / "train")
+    assert alone.frame["class"].to_list() == ["cats", "dogs"] and alone.origin.part is None
+    unlabelled = open_table(folder_of(tmp_path / "b", "train/cats/1.png", "train/dogs/1.png", "test/1.png"))
+    assert unlabelled.frame["class"].to_list() == [None, "cats", "dogs"]
+    assert open_table(folder_of(tmp_path / "c", "val/cats/1.png", "test/cats/1.png")).origin.part is None
 
 
 def test_folders_without_pictures_are_refused(tmp_path: Path) -> None:

@@ -79,6 +79,7 @@ def pictures(without_figures: None, tmp_path_factory: pytest.TempPathFactory) ->
     short, training = "{widths: [16]}", "{steps: 60, report_every: 20}"
     words = [
         "run", "digits-generation", f"data.source={room / 'train-images-idx3-ubyte'}", "task.target=label",
+        "data.reading={pixels: columns}",
         f"contenders=[rule, {{gan: {{generator_config: {short}, critic_config: {short}, training: {training}}}}}]",
         "--folder", str(room / "RUN"), "-q",
     ]  # fmt: skip

@@ -181,6 +181,7 @@ def make_ground(recipe: Recipe, source: Any, tell: Teller) -> Ground:
 
     tell.progress("data", None, f"reading {source if isinstance(source, str) else 'the frame'}")
     table = _thinned(open_table(source, query=recipe.data.query, reading=recipe.data.reading), recipe)
+    recipe = _as_published(recipe, table)
     target = recipe.task.target
     if target is not None and target not in table.columns:
         raise not_found("column", target, table.columns, where=f"{table.origin.source}, target")
@@ -235,6 +236,19 @@ def _held_back(columns: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The columns of a task that predicts none: what is named beside the inputs is only compared with."""
     said = {"describe": "held back, to compare with"}
     return [column | said if column["role"] == "target" else column for column in columns]
+
+
+def _as_published(recipe: Recipe, table: Table) -> Recipe:
+    """The recipe with the split that the data came with, where nobody asks for another; no model sees its column."""
+    data, column = recipe.data, table.origin.part
+    if column is None or column == recipe.task.target:
+        return recipe
+    if data.split.by == "auto":
+        said = {"by": "column", "column": column}
+        data = data.model_copy(update={"split": data.split.model_copy(update=said)})
+    if column not in data.ignore and data.use is None:
+        data = data.model_copy(update={"ignore": (*data.ignore, column)})
+    return recipe.model_copy(update={"data": data})
 
 
 def _completed(recipe: Recipe, task: type[Task]) -> Recipe:

@@ -23,6 +23,8 @@ class Origin:
     reading:     what was detected once and is used again at prediction (delimiter, encoding, missing-value words …).
     fingerprint: sha256 of the content, "" for frames that were not hashed.
     notes:       what was done to the data on the way in, said to the user ("3 empty rows skipped").
+    part:        the column that says whether a row trains, chooses or tests, as published; the split follows it unless
+                 the recipe says otherwise, and no model sees it.
     """
 
     source: str
@@ -30,6 +32,7 @@ class Origin:
     reading: Mapping[str, Any] = field(default_factory=dict)
     fingerprint: str = ""
     notes: tuple[str, ...] = ()
+    part: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -44,6 +44,7 @@ _REMEDIES = {
     "a NumPy array file": "Load it with numpy.load and pass the array.",
     "an old Excel or Word document": "Save it as .xlsx or CSV.",
     "a Feather file of version 1": "Write it again with a current version of Arrow.",
+    "a tar archive": "Unpack it and name the file or folder inside; of pictures a zip is read as it is.",
     "a zip archive": "Unpack it and name the table inside.",
     "an HTML page": "Was a web page saved in place of the data? Download the data file itself.",
 }
@@ -77,6 +78,11 @@ def format_of(head: bytes) -> str | None:
     return "excel" if head.startswith(b"PK\x03\x04") and _is_workbook(head) else None
 
 
+def is_tar(head: bytes) -> bool:
+    """Whether `head`, decompressed, begins a tar archive."""
+    return head[257:262] == b"ustar"
+
+
 def refuse_other(head: bytes, where: str) -> None:
     """Raises DataError, naming the content, where `head` begins something that holds no table we read."""
     what = _name_of(head)
@@ -93,7 +99,7 @@ def _name_of(head: bytes) -> str:
         return "a Python pickle, which can run code when it is opened"
     if head.startswith(b"PK\x03\x04"):
         return "a zip archive"
-    if head[257:262] == b"ustar":
+    if is_tar(head):
         return "a tar archive"
     if head.lstrip()[:15].lower().startswith((b"<!doctype html", b"<html")):
         return "an HTML page"

@@ -15,11 +15,14 @@ from deepwright.core.find import find, names
 from deepwright.core.source import Source
 from deepwright.sources._bundled import bundled, bundled_path
 from deepwright.sources._class_folders import holds_pictures
-from deepwright.sources._content import format_of, head_of, refuse_other
+from deepwright.sources._content import format_of, head_of, is_tar, refuse_other
 from deepwright.sources._dialect import is_table
+from deepwright.sources.cifar import holds_batches, is_batch
 from deepwright.sources.environment import names_environment
+from deepwright.sources.idx_folder import holds_idx
+from deepwright.sources.npz import holds_arrays
 
-_BINARY = ("parquet", "arrow", "sqlite", "excel")
+_BINARY = ("parquet", "arrow", "sqlite", "excel", "npz")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,8 +64,9 @@ def locate(source: Any, query: str | None, reading: Mapping[str, Any] | None) ->
 
 
 def _folder(path: Path, query: str | None, reading: Mapping[str, Any] | None) -> Place:
-    """A folder that holds pictures; raises DataError for others."""
-    if not holds_pictures(path):
+    """A folder that holds pictures, IDX files or batches of CIFAR-10; raises DataError for others."""
+    name = "idx_folder" if holds_idx(path) else "cifar" if holds_batches(path) else "image_folder"
+    if name == "image_folder" and not holds_pictures(path):
         inside = sorted(entry.name for entry in path.iterdir() if entry.is_file()) if os.access(path, os.R_OK) else []
         shown = ", ".join(inside[:5]) + (", …" if len(inside) > 5 else "")
         raise DataError(
@@ -72,17 +76,17 @@ def _folder(path: Path, query: str | None, reading: Mapping[str, Any] | None) ->
         )
     if query is not None:
         raise DataError("a query needs SQLite or Excel, this is a folder.", where=str(path), remedy="Leave query out.")
-    return Place(path=str(path), source=find("source", "image_folder")(), reading=dict(reading or {}))
+    return Place(path=str(path), source=find("source", name)(), reading=dict(reading or {}))
 
 
 def _format(path: Path, head: bytes, compression: str, said: Mapping[str, Any], where: str) -> str:
-    name = format_of(head)
+    name = "cifar" if is_batch(path.name) or (is_tar(head) and holds_batches(path)) else format_of(head)
     if name:
         if compression and name in ("sqlite", "excel"):
             raise DataError(f"compressed {name} files are not read.", where=where, remedy="Decompress it first.")
         return name
-    if head.startswith(b"PK\x03\x04") and not compression and holds_pictures(path):
-        return "image_folder"
+    if head.startswith(b"PK\x03\x04") and not compression and (holds_arrays(path) or holds_pictures(path)):
+        return "npz" if holds_arrays(path) else "image_folder"
     refuse_other(head, where)
     suffix = _suffix(path)
     by_suffix = {ending: name for name in names("source") for ending in find("source", name).suffixes}

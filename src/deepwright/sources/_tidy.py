@@ -15,28 +15,45 @@ _PLAIN = (pl.String, pl.Boolean, pl.Date, pl.Float32, pl.Float64)
 def tidy(frame: pl.DataFrame, pictures: frozenset[str] | None = None) -> tuple[pl.DataFrame, list[str]]:
     """The frame with number, text, boolean, date, datetime and list columns only, and notes on what was changed.
 
-    Structs are opened into "column.field"; decimals become floats; integers wider than 64 bits, categories become text;
-    durations become seconds, times of day text; NaN becomes missing; columns of objects are left out, and columns of
-    bytes unless they are among `pictures` (None: those whose first value is one).
+    Structs are opened into "column.field", but one of a picture's bytes and path is the picture; decimals become
+    floats; integers wider than 64 bits, categories become text; durations become seconds, times of day text; NaN
+    becomes missing; columns of objects are left out, and columns of bytes unless they are among `pictures` (None: as
+    `picture_columns` says).
     Raises DataError when no column is left.
     """
     notes: list[str] = []
     columns: list[pl.Series] = []
     pictures = picture_columns(frame.lazy()) if pictures is None else pictures
     for column in frame.get_columns():
-        columns.extend([column] if column.name in pictures else _tidy(column, notes))
+        columns.extend([_bytes_of(column)] if column.name in pictures else _tidy(column, notes))
     if not columns:
         raise DataError("no column holds numbers, text, times or lists.", remedy="Give at least one such column.")
     return pl.DataFrame(_unique(columns, notes)), notes
 
 
 def picture_columns(lazy: pl.LazyFrame) -> frozenset[str]:
-    """Names of the columns of bytes whose first value is a picture."""
-    names = [name for name, kind in lazy.collect_schema().items() if kind == pl.Binary]
-    if not names:
+    """Names of the columns of bytes, or of objects {bytes, path}, whose first value is a picture."""
+    schema = lazy.collect_schema()
+    wanted = {name: _bytes_in(name, kind) for name, kind in schema.items() if kind == pl.Binary or _is_held(kind)}
+    if not wanted:
         return frozenset()
-    first = lazy.select(pl.col(names).drop_nulls().first().bin.slice(0, 64)).collect()
-    return frozenset(name for name in names if format_of(first.item(0, name) or b"") is not None)
+    first = lazy.select(held.drop_nulls().first().bin.slice(0, 64).alias(name) for name, held in wanted.items())
+    row = first.collect().row(0, named=True)
+    return frozenset(name for name, head in row.items() if format_of(head or b"") is not None)
+
+
+def _is_held(kind: pl.DataType) -> bool:
+    """Whether a picture's bytes may lie in it as libraries of data sets write them, beside the path it had."""
+    fields = {field.name: field.dtype for field in kind.fields} if isinstance(kind, pl.Struct) else {}
+    return fields.get("bytes") == pl.Binary and set(fields) <= {"bytes", "path"}
+
+
+def _bytes_in(name: str, kind: pl.DataType) -> pl.Expr:
+    return pl.col(name) if kind == pl.Binary else pl.col(name).struct.field("bytes")
+
+
+def _bytes_of(column: pl.Series) -> pl.Series:
+    return column if column.dtype == pl.Binary else column.struct.field("bytes").alias(column.name)
 
 
 def _tidy(column: pl.Series, notes: list[str]) -> list[pl.Series]:

@@ -16,42 +16,49 @@ from typing import Any, BinaryIO, ClassVar
 import numpy as np
 import polars as pl
 
-from deepwright.core.errors import DataError
+from deepwright.core.errors import DataError, not_found
 from deepwright.core.source import Source
 from deepwright.core.table import Origin, Table
 from deepwright.sources._content import fingerprint, head_of, open_content
+from deepwright.sources._picture_arrays import CHANNELS, IMAGE, LABEL, layout, named, pictures
 
 _TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
-LABEL = "label"
 _ENDINGS = ("", ".gz", ".zst")
+_WIDEST = 1 << 20
+"""Numbers of a row that become columns, at most."""
+_AT_ONCE = 16_384
+_PIECE = 256 << 20
+"""Rows and bytes that are read at once, at most."""
 
 
 class Idx(Source):
-    """A row an image: columns pixel_ROW_COLUMN, and `label` where the file of labels lies beside it.
+    """A row an image: column `image`, and `label` where the file of labels lies beside it.
 
-    For train-images-idx3-ubyte that is train-labels-idx1-ubyte, each also with .gz or .zst. Of an array of one axis
-    the column is `label` itself, of two axes they are called value_0, value_1, …
+    For train-images-idx3-ubyte that is train-labels-idx1-ubyte, each also with .gz or .zst. Arrays of three axes and
+    of one byte a number are pictures. `reading: {pixels: columns}` gives columns pixel_ROW_COLUMN in their place, as
+    every other type of number does. Of one axis the column is `label` itself, of two axes they are called value_0, …
     """
 
     name: ClassVar[str] = "idx"
     suffixes: ClassVar[tuple[str, ...]] = (".idx", ".idx3-ubyte", ".idx2-ubyte", ".idx1-ubyte")
 
     def read(self, path: str, reading: Mapping[str, Any]) -> Table:
-        frames, labels = list(_frames(path, None)), _labels_beside(path)
+        frame, labels = pl.concat(frames_of(path, _AT_ONCE, reading)), labels_beside(path)
         marks = [fingerprint(Path(place)) for place in (path, *([labels] if labels else []))]
         found = f"labels from {Path(labels).name}" if labels else "there is no file of labels beside it"
         return Table(
-            frame=frames[0],
+            frame=frame,
             origin=Origin(
                 source=path,
                 format=self.name,
+                reading=dict(reading),
                 fingerprint="+".join(marks),
-                notes=(f"Read as IDX: {frames[0].height:,} rows of {_shape(path)}; {found}.",),
+                notes=(f"Read as IDX: {frame.height:,} {_rows(path, reading)}; {found}.",),
             ),
         )
 
     def stream(self, path: str, reading: Mapping[str, Any], rows: int) -> Iterator[pl.DataFrame]:
-        yield from _frames(path, rows)
+        yield from frames_of(path, rows, reading)
 
 
 @dataclass(frozen=True)
@@ -66,24 +73,27 @@ class _Header:
         """Numbers in a row."""
         return math.prod(self.axes[1:])
 
+    def holds_pictures(self, reading: Mapping[str, Any]) -> bool:
+        shaped = len(self.axes) == 3 or (len(self.axes) == 4 and {self.axes[1], self.axes[3]} & set(CHANNELS))
+        return self.kind == np.uint8 and bool(shaped) and reading.get("pixels") != "columns"
 
-def _frames(path: str, rows: int | None) -> Iterator[pl.DataFrame]:
-    """Frames of at most so many rows; None: one frame of all."""
-    labels = _labels_beside(path)
+
+def frames_of(path: str, rows: int, reading: Mapping[str, Any]) -> Iterator[pl.DataFrame]:
+    """Frames of at most so many rows, with the labels beside the file."""
+    _check_reading(reading, path)
+    labels = labels_beside(path)
     with _opened(path) as images:
-        header = _header(images, path)
-        step = rows or max(header.axes[0], 1)
-        names = _names(header.axes)
+        header = _header(images, path, reading)
+        rows = min(rows, max(1, _PIECE // (header.row * header.kind.itemsize)))
         beside = None if labels is None else _opened(labels)
         try:
             if beside is not None and labels is not None:
-                _check_labels(_header(beside, labels), header, labels)
-            for start in range(0, header.axes[0], step):
-                count = min(step, header.axes[0] - start)
-                values = _numbers(images, header.kind, count * header.row, path).reshape(count, header.row)
-                columns = {name: np.ascontiguousarray(values[:, i]) for i, name in enumerate(names)}
+                _check_labels(_header(beside, labels, reading), header, labels)
+            for start in range(0, header.axes[0], rows):
+                count = min(rows, header.axes[0] - start)
+                columns = _columns(_numbers(images, header.kind, count * header.row, path), count, header, reading)
                 if beside is not None and labels is not None:
-                    columns[LABEL] = _numbers(beside, np.dtype("u1"), count, labels)
+                    columns[LABEL] = pl.Series(_numbers(beside, np.dtype("u1"), count, labels))
                 yield pl.DataFrame(columns)
         finally:
             if beside is not None:
@@ -92,12 +102,31 @@ def _frames(path: str, rows: int | None) -> Iterator[pl.DataFrame]:
             raise DataError("the file goes on after its last row.", where=path, remedy="Download it again.")
 
 
+def _columns(values: np.ndarray, count: int, header: _Header, reading: Mapping[str, Any]) -> dict[str, pl.Series]:
+    if header.holds_pictures(reading):
+        return {IMAGE: pictures(values.reshape(count, *header.axes[1:]), "")}
+    table = values.reshape(count, header.row)
+    return {name: pl.Series(np.ascontiguousarray(table[:, i])) for i, name in enumerate(_names(header.axes))}
+
+
+def _check_reading(reading: Mapping[str, Any], path: str) -> None:
+    for key in reading:
+        if key != "pixels":
+            raise not_found("key of reading", key, ("pixels",), where=path)
+    if reading.get("pixels", "columns") not in ("columns", "pictures"):
+        raise DataError(
+            f"expected pixels as pictures or columns, got {reading['pixels']!r}.",
+            where=f"{path}, reading.pixels",
+            remedy="Leave it out for pictures.",
+        )
+
+
 def _opened(path: str) -> BinaryIO:
     place = Path(path)
     return open_content(place, path, head_of(place, path, 16)[1])
 
 
-def _header(file: BinaryIO, path: str) -> _Header:
+def _header(file: BinaryIO, path: str, reading: Mapping[str, Any]) -> _Header:
     """Raises DataError where it is none, or has no rows."""
     start = file.read(4)
     count = start[3] if len(start) == 4 else 0
@@ -107,9 +136,12 @@ def _header(file: BinaryIO, path: str) -> _Header:
     axes = tuple(int(n) for n in np.frombuffer(lengths, dtype=">u4"))
     if 0 in axes:
         raise DataError("the file has no rows.", where=path, remedy="Give at least one image.")
-    if math.prod(axes[1:]) > 1 << 20:
+    header = _Header(np.dtype(_TYPES[start[2]]), axes)
+    if header.holds_pictures(reading):
+        layout(axes, path)
+    elif header.row > _WIDEST:
         raise DataError(f"a row of {' × '.join(map(str, axes[1:]))} numbers is too wide for a table.", where=path)
-    return _Header(np.dtype(_TYPES[start[2]]), axes)
+    return header
 
 
 def _numbers(file: BinaryIO, kind: np.dtype, count: int, path: str) -> np.ndarray:
@@ -131,13 +163,18 @@ def _names(axes: tuple[int, ...]) -> list[str]:
     return ["pixel_" + "_".join(map(str, place)) for place in product(*map(range, axes[1:]))]
 
 
-def _shape(path: str) -> str:
+def _rows(path: str, reading: Mapping[str, Any]) -> str:
+    """ "pictures of 28 × 28 pixels, grey", "rows of 4 numbers", "rows of one number"."""
     with _opened(path) as file:
-        axes = _header(file, path).axes[1:]
-    return f"{' × '.join(map(str, axes))} numbers" if axes else "one number"
+        header = _header(file, path, reading)
+    if header.holds_pictures(reading):
+        height, width, channels, _ = layout(header.axes, path)
+        return f"pictures of {height} × {width} pixels, {named(channels)}"
+    axes = header.axes[1:]
+    return f"rows of {' × '.join(map(str, axes))} numbers" if axes else "rows of one number"
 
 
-def _labels_beside(path: str) -> str | None:
+def labels_beside(path: str) -> str | None:
     """The file of labels that belongs to a file of images; None where there is none."""
     place = Path(path)
     plain = place.name.removesuffix(".gz").removesuffix(".zst")

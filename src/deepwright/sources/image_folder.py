@@ -13,8 +13,9 @@ from deepwright.core.source import Source
 from deepwright.core.table import Origin, Table
 from deepwright.kinds._pictures import FORMATS
 from deepwright.sources._class_folders import Found, class_name, in_folder, in_zip, natural
+from deepwright.sources._picture_arrays import IMAGE, PART
 
-IMAGE, CLASS = "image", "class"
+CLASS = "class"
 _PARTS = {"train", "training", "valid", "val", "validation", "dev", "test", "testing"}
 """Names of folders that part pictures for training and testing; no classes."""
 
@@ -23,9 +24,9 @@ class ImageFolder(Source):
     """Columns `image` (the whole path; in a zip "/data/photos.zip!/cats/1.png") and `class` (the folder's name).
 
     photos/cats/1.png is of the class cats, as photos/cats/young/2.png is. A folder around all class folders is passed
-    over. So are folders called train, valid and test that class folders lie in: their rows are read together, and the
-    notes say how to keep them apart. Pictures in no class folder have no class; where none has, there is no such
-    column. Rows stand in natural order: 2.png before 10.png.
+    over. So are folders called train, valid and test that class folders lie in: column `part` holds their names, and
+    the split follows it unless the recipe says otherwise. Pictures in no class folder have no class; where none has,
+    there is no such column. Rows stand in natural order: 2.png before 10.png.
 
     What a file is, its first bytes say, not its name. Left out and named in the notes: files that are no pictures,
     links, names that are not UTF-8, files above 256 MiB, members of a zip that are encrypted or would lead out of it.
@@ -40,7 +41,13 @@ class ImageFolder(Source):
         _check_reading(reading, path)
         found = _found(path)
         frame = _frame(found)
-        origin = Origin(source=path, format=self.name, fingerprint=found.fingerprint, notes=tuple(_notes(frame, found)))
+        origin = Origin(
+            source=path,
+            format=self.name,
+            fingerprint=found.fingerprint,
+            notes=tuple(_notes(frame, found)),
+            part=PART if _trains(frame) else None,
+        )
         return Table(frame=frame, origin=origin)
 
     def stream(self, path: str, reading: Mapping[str, Any], rows: int) -> Iterator[pl.DataFrame]:
@@ -71,12 +78,20 @@ def _found(path: str) -> Found:
 
 def _frame(found: Found) -> pl.DataFrame:
     names = [parts for parts, _ in found.pictures]
-    depth = _passed_over(names) + bool(_parts(names))
+    parted = bool(_parts(names))
+    depth = _passed_over(names) + parted
     classes = [class_name(parts[depth]) if len(parts) > depth + 1 else None for parts, _ in found.pictures]
     columns = {IMAGE: pl.Series([value for _, value in found.pictures], dtype=pl.String)}
     if any(name is not None for name in classes):
         columns[CLASS] = pl.Series(classes, dtype=pl.String)
+    if parted:
+        columns[PART] = pl.Series([parts[depth - 1] for parts in names], dtype=pl.String)
     return pl.DataFrame(columns)
+
+
+def _trains(frame: pl.DataFrame) -> bool:
+    """Whether there is a part to train with beside another one."""
+    return PART in frame.columns and bool(frame[PART].str.to_lowercase().str.starts_with("train").any())
 
 
 def _passed_over(names: list[tuple[str, ...]]) -> int:
@@ -91,7 +106,7 @@ def _parts(names: list[tuple[str, ...]]) -> list[str]:
     """Folders called train, valid, test … where these stand in place of classes, with class folders inside."""
     depth = _passed_over(names)
     folders = {parts[depth] for parts in names}
-    deeper = all(len(parts) > depth + 2 for parts in names)
+    deeper = any(len(parts) > depth + 2 for parts in names)  # of a test part the classes may be unknown
     return sorted(folders) if deeper and {folder.casefold() for folder in folders} <= _PARTS else []
 
 
@@ -111,7 +126,7 @@ def _notes(frame: pl.DataFrame, found: Found) -> list[str]:
     parts = _parts([parts for parts, _ in found.pictures])
     if parts:
         notes.append(
-            f"Read together: {', '.join(parts)}; to keep them apart name one as the data and the others as files to "
-            "test with (data.split: {by: files, test_source: …})."
+            f"Folders say the part: {', '.join(parts)} (column {PART}); the split follows them unless told otherwise "
+            "(data.split.by=stratified)."
         )
     return notes + found.notes()
