@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[1] / "src" / "deepwright"
 LEVELS = (
     {"core"},
     {"kinds", "blocks", "metrics"},
-    {"networks", "tasks", "learners", "streams", "sources", "training"},
+    {"networks", "tasks", "learners", "streams", "sources", "augmentations", "training"},
     {"contenders", "prepare"},
     {"evaluation", "diagnosis", "explanation", "improve", "shipping"},
     {"api"},

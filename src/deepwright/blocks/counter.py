@@ -47,7 +47,8 @@ def uniform(keys: Tensor, width: int, draw: int = 0) -> Tensor:
     """(B,) keys → (B, width) float32, uniform in (0, 1); another `draw` gives independent numbers."""
     counters = torch.arange(width, device=keys.device) + (draw << 32)  # (width,)
     bits = mix(keys[:, None] + mix(counters))  # (B, width)
-    return (_shift(bits, 40).to(torch.float32) + 0.5) * 2.0**-24
+    # 23 bits and a half are exact in float32; with one more the largest number would be rounded to 1.
+    return (_shift(bits, 41).to(torch.float32) + 0.5) * 2.0**-23
 
 
 def normal(keys: Tensor, width: int, draw: int = 0) -> Tensor:

@@ -17,6 +17,7 @@ _FAMILIES = {
     "tasks": "task",
     "networks": "network",
     "learners": "learner",
+    "augmentations": "augmentation",
     "kinds": "kind",
     "contenders": "contender",
     "metrics": "metric",

@@ -22,6 +22,7 @@ _BASES = {
     "metric": ("metrics", "deepwright.core.metric:Metric"),
     "network": ("networks", "deepwright.blocks.network:Network"),
     "learner": ("learners", "deepwright.blocks.learner:Learner"),
+    "augmentation": ("augmentations", "deepwright.blocks.augmentation:Augmentation"),
     "contender": ("contenders", "deepwright.core.contender:Contender"),
     "finding": ("diagnosis", "deepwright.diagnosis:Diagnosis"),
     "figure": ("evaluation/figures", "deepwright.evaluation.figure:Figure"),
