@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from deepwright.core.encoding import Encoding
@@ -126,10 +126,11 @@ class Ground:
         }
 
     def keep(self, book: Book) -> None:
-        """Write schema.json, encoders.safetensors, facts.json and split.parquet."""
+        """Write schema.json, encoders.safetensors, facts.json and split.parquet; for pictures contact_sheet.parquet."""
         import numpy as np
         import polars as pl
 
+        from deepwright.explanation.contact_sheet import contact_sheet
         from deepwright.prepare.facts import facts
 
         origin = self.table.origin
@@ -147,6 +148,9 @@ class Ground:
         )
         kinds = {column["name"]: column["kind"] for column in self.columns}
         book.keep_json("facts.json", facts(self.table, kinds))
+        sheet = contact_sheet(self.task, self.rows("train"), self.split.train, self.encoding, seed=self.recipe.seed)
+        if sheet is not None:
+            book.keep_frame("contact_sheet.parquet", sheet)
         rows = np.concatenate([rows for _, rows in self.split])
         parts = np.repeat(np.array(PARTS), [len(rows) for _, rows in self.split])
         book.keep_frame("split.parquet", pl.DataFrame({"row": rows, "part": parts}).sort("row"))
@@ -180,7 +184,8 @@ def make_ground(recipe: Recipe, source: Any, tell: Teller) -> Ground:
     from deepwright.tasks import choose_task
 
     tell.progress("data", None, f"reading {source if isinstance(source, str) else 'the frame'}")
-    table = _thinned(open_table(source, query=recipe.data.query, reading=recipe.data.reading), recipe)
+    reading, progress = recipe.data.reading, partial(tell.progress, "data")
+    table = _thinned(open_table(source, query=recipe.data.query, reading=reading, progress=progress), recipe)
     recipe = _as_published(recipe, table)
     target = recipe.task.target
     if target is not None and target not in table.columns:

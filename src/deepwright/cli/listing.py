@@ -94,10 +94,13 @@ def _recipes() -> list[dict[str, Any]]:
 
 
 def _data() -> list[dict[str, Any]]:
-    from deepwright.sources import bundled
+    from deepwright.sources import bundled, is_here, published
 
     keep = ("title", "rows", "target", "task", "licence")
-    return [{"name": name, **{key: about.get(key) for key in keep}} for name, about in bundled().items()]
+    where = dict.fromkeys(bundled(), "comes along")
+    where |= {name: "downloaded" if is_here(name) else "downloaded when first used" for name in published()}
+    known = {**bundled(), **published()}
+    return [{"name": name, **{key: known[name].get(key) for key in keep}, "where": where[name]} for name in where]
 
 
 def _runs() -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ import difflib
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ from deepwright.sources._bundled import bundled, bundled_path
 from deepwright.sources._class_folders import holds_pictures
 from deepwright.sources._content import format_of, head_of, is_tar, refuse_other
 from deepwright.sources._dialect import is_table
+from deepwright.sources._download import Progress, quiet
+from deepwright.sources._published import published, published_path
 from deepwright.sources.cifar import holds_batches, is_batch
 from deepwright.sources.environment import names_environment
 from deepwright.sources.idx_folder import holds_idx
@@ -32,16 +34,21 @@ class Place:
     path: str
     source: Source
     reading: Mapping[str, Any]
+    notes: tuple[str, ...] = ()
+    """On how it came here."""
 
 
-def locate(source: Any, query: str | None, reading: Mapping[str, Any] | None) -> Place:
+def locate(source: Any, query: str | None, reading: Mapping[str, Any] | None, progress: Progress = quiet) -> Place:
     """Check the path and choose the source: the first bytes say what a file is, its suffix only where they cannot.
 
-    Raises NotFoundError with the nearest file name, DataError for folders without pictures, devices, pipes and foreign
-    content.
+    A published set that goes by name is found or downloaded first, which `progress` is told of. Raises NotFoundError
+    with the nearest file name, DataError for folders without pictures, devices, pipes and foreign content.
     """
     if names_environment(source):
         return Place(path=str(source), source=find("source", "environment")(), reading=dict(reading or {}))
+    if is_published(source):
+        path, notes = published_path(str(source), _readable, progress)
+        return replace(locate(path, query, reading), notes=tuple(notes))
     path = _checked(source)
     where = str(path)
     if path.is_dir():
@@ -61,6 +68,15 @@ def locate(source: Any, query: str | None, reading: Mapping[str, Any] | None) ->
             raise DataError(f"a query needs SQLite or Excel, this is {name}.", where=where, remedy="Leave query out.")
         said["query"] = query
     return Place(path=where, source=find("source", name)(), reading=said)
+
+
+def is_published(source: Any) -> bool:
+    """Whether it is the name of a published set, and no file or folder here."""
+    return isinstance(source, str) and source in published() and not Path(source).exists()
+
+
+def _readable(folder: Path) -> bool:
+    return holds_idx(folder) or holds_batches(folder) or holds_pictures(folder)
 
 
 def _folder(path: Path, query: str | None, reading: Mapping[str, Any] | None) -> Place:
@@ -156,11 +172,12 @@ def _missing(path: Path) -> NotFoundError:
             where=str(path),
             remedy="Check the path, and quote it where it has spaces.",
         )
-    choices = here + (list(bundled()) if path.name == str(path) else [])
+    named = [*bundled(), *published()]
+    choices = here + (named if path.name == str(path) else [])
     close = difflib.get_close_matches(path.name, choices, n=1, cutoff=0.5)
-    guess = f"Did you mean '{close[0] if close[0] in bundled() else folder / close[0]}'? " if close else ""
+    guess = f"Did you mean '{close[0] if close[0] in named else folder / close[0]}'? " if close else ""
     return NotFoundError(
         "there is no such file.",
         where=str(path),
-        remedy=f"{guess}Bundled sets go by name: {', '.join(bundled())}.",
+        remedy=f"{guess}Bundled sets go by name: {', '.join(bundled())}; so do {', '.join(published())}.",
     )
