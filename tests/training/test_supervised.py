@@ -92,3 +92,95 @@ def test_both_train() -> None:
     for _ in train(learner, Rows(data, batch=32), Plan(epochs=40, lr=0.02)):
         pass
     assert float((learner.net(data).argmax(1) == data["target"]).float().mean()) > 0.85
+
+
+class Seeing(nn.Module):
+    """Remembers what it is shown."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.layer = nn.Linear(3, 3)
+        self.last: Batch = {}
+
+    def forward(self, batch: Batch) -> torch.Tensor:
+        self.last = batch
+        pixels = batch["image:p"]
+        return self.layer((pixels / 255 if pixels.dtype == torch.uint8 else pixels).mean((2, 3)))
+
+
+def pictures(rows: int = 16, side: int = 12) -> Batch:
+    """Each of one value of its own, so that pixels say whose they are."""
+    values = torch.arange(rows, dtype=torch.uint8)[:, None, None, None] * 8 + 7
+    row = torch.arange(rows)
+    return {
+        "image:p": values.expand(rows, 3, side, side).contiguous(),
+        "number": torch.rand(rows, 2),
+        "target": row % 3,
+        "row": row,
+        "epoch": torch.zeros_like(row),
+    }
+
+
+def test_pictures_of_bytes_are_mixed_as_numbers() -> None:
+    learner, batch = Supervised(Seeing(), functional.cross_entropy, mixup=0.8, seed=4), pictures()
+    (move,) = list(learner.losses(batch))
+    seen = learner.net.last["image:p"]
+    assert seen.dtype == torch.float32
+    values, before = seen.flatten(1)[:, 0], batch["image:p"].flatten(1)[:, 0] / 255
+    keys_of = (learner.net.last["number"] - batch["number"]).abs().sum(1) > 0
+    share = next(s for s in torch.linspace(0.5, 1, 5001).tolist() if _explains(s, values, before))
+    assert (values != before).any() and keys_of.any() and 0.5 <= share <= 1
+    assert move.loss.isfinite()
+
+
+def _explains(share: float, values: torch.Tensor, before: torch.Tensor) -> bool:
+    other = (values - share * before) / max(1 - share, 1e-9)
+    return float((other[:, None] - before).abs().min(1).values.max()) * (1 - share) < 1e-4
+
+
+def test_cutmix_pastes_a_box_and_mixes_targets_by_area() -> None:
+    net = Seeing()
+    learner, batch = Supervised(net, functional.cross_entropy, cutmix=1.0, seed=4), pictures(side=20)
+    shares = []
+    for epoch in range(40):
+        (move,) = list(learner.losses(batch | {"epoch": torch.full((16,), epoch)}))
+        seen = (net.last["image:p"] * 255).round().long()[:, 0]  # (B, H, W)
+        foreign = seen != batch["image:p"][:, 0].long()
+        box = foreign.any(0)
+        rows, columns = box.any(1).nonzero(), box.any(0).nonzero()
+        area = (len(rows) * len(columns)) / 400 if len(rows) else 0.0
+        partner = torch.where(foreign, (seen - 7) // 8, -1).flatten(1).max(1).values
+        partner = torch.where(partner < 0, torch.arange(16), partner)
+        outputs = net(net.last)
+        expected = (1 - area) * functional.cross_entropy(outputs, batch["target"])
+        expected = expected + area * functional.cross_entropy(outputs, batch["target"][partner])
+        assert float(move.loss) == pytest.approx(float(expected), abs=1e-5)
+        assert torch.equal(net.last["number"], batch["number"])
+        shares.append(1 - area)
+    assert min(shares) < 0.7 and max(shares) > 0.9
+
+
+def test_mixup_and_cutmix_take_turns() -> None:
+    learner = Supervised(Seeing(), functional.cross_entropy, mixup=0.8, cutmix=1.0, seed=4)
+    mixed = []
+    for epoch in range(60):
+        batch = pictures() | {"epoch": torch.full((16,), epoch)}
+        list(learner.losses(batch))
+        mixed.append(not torch.equal(learner.net.last["number"], batch["number"]))
+    assert 0.25 < sum(mixed) / 60 < 0.75
+
+
+def test_what_augments_is_asked_while_learning_and_sees_rows_and_epochs() -> None:
+    asked: list[Batch] = []
+
+    def note(batch: Batch) -> Batch:
+        asked.append(batch)
+        return batch | {"image:p": 255 - batch["image:p"]}
+
+    learner, batch = Supervised(Seeing(), functional.cross_entropy, augment=note), pictures()
+    list(learner.losses(batch))
+    assert torch.equal(learner.net.last["image:p"], 255 - batch["image:p"])
+    assert asked[0].keys() >= {"row", "epoch"}
+    learner.net(batch)
+    assert len(asked) == 1

@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from deepwright.core.config import Config, Seconds
 
 Factor = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 """On a learning rate; what shall not move at all is frozen, not given 0."""
+
+
+Step = str | dict[str, dict[str, Any] | None]
+"""One augmentation: its name, or {name: options}."""
+
+
+def _listed(value: object) -> object:
+    """`flip` and `{flip: {}, crop: {}}` as lists; `none` as an empty one."""
+    if isinstance(value, str):
+        value = [value]
+    if isinstance(value, Mapping):
+        value = [{name: options} for name, options in value.items()]
+    if value in (["none"], ("none",)):
+        return ()
+    for entry in value if isinstance(value, (list, tuple)) else ():
+        named = isinstance(entry, Mapping) and len(entry) == 1
+        if not (isinstance(entry, str) or (named and isinstance(next(iter(entry.values())), Mapping | None))):
+            raise ValueError(f"expected names, or names with options, [flip, {{crop: {{padding: 4}}}}]; got {entry!r}")
+    return value
 
 
 class PartPlan(Config):
@@ -86,7 +106,14 @@ class Plan(Config):
     ema: float | None = Field(default=None, gt=0, lt=1)
     """Decay of a moving average of the weights (0.99 to 0.9999), used for validation and prediction."""
     mixup: float = Field(default=0.0, ge=0)
-    """Alpha of the Beta distribution that mixes pairs of rows and their targets; 0 is off (numbers and embeddings)."""
+    """Alpha of the Beta distribution that mixes pairs of rows and their targets; 0 is off (numbers and pictures)."""
+    cutmix: float = Field(default=0.0, ge=0)
+    """Alpha likewise of the share of a picture that is left when a box of another row's picture is pasted into it, the
+    targets mixed by areas; 0 is off. Beside mixup each batch takes one of the two."""
+    augment: Annotated[tuple[Step, ...], BeforeValidator(_listed)] | None = None
+    """How pictures are changed at random while training, in order: names (`deepwright list augmentations`) or names
+    with options, [flip, {crop: {padding: 4}}]; none for not at all. Left out: what cannot change the name of what they
+    show. Validation, test and prediction see pictures as they are."""
     noise: float = Field(default=0.0, ge=0)
     """Standard deviation of Gaussian noise on standardised number inputs while training; 0 is off."""
 

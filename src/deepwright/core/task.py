@@ -163,6 +163,11 @@ class TargetTask(Task):
         """How many numbers a network gives for each row; not always `outcomes`: two classes may share one logit."""
 
     @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of classes or tags in the order of their probabilities; () where a number is predicted."""
+        return ()
+
+    @property
     @abstractmethod
     def outcomes(self) -> int:
         """K, how many columns of values `predictions` takes: classes, tags, or 1 for a number. For everyone but

@@ -5,63 +5,87 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import ClassVar, final
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from deepwright.blocks.counter import keys, normal, uniform
 from deepwright.blocks.learner import Batch, Learner, Move
-
-_QUANTILES = 1 << 14
+from deepwright.learners._mixing import drawn_share, larger_shares, mixed, pasted
 
 
 @final
 class Supervised(Learner):
     """One move a batch: down `loss(net(batch), batch["target"])`.
 
-    loss:  (outputs (B, K) or (B, M, K), targets) → ().
-    mixup: alpha of Beta(alpha, alpha), from which a batch draws a share: the floating-point inputs of each row become
-           a mixture with those of another row of the batch, and the loss the same mixture of the losses for both
-           targets, which is the loss for soft targets (Zhang et al. 2018). A row keeps the larger share, and with it
-           its own categories and tokens. 0 is off.
-    noise: standard deviation of Gaussian noise on batch["number"]. 0 is off.
-    seed:  both draw from (seed, epoch, row) and nothing else, so a row's noise is the same in whatever batch and
-           after whatever resume. They need "row" and "epoch" (B,) in the batch, as the stream `Rows` gives them.
+    loss:    (outputs (B, K) or (B, M, K), targets) → ().
+    augment: batch → batch with inputs changed at random; asked while learning and at no other time.
+    mixup:   alpha of Beta(alpha, alpha), from which a batch draws a share: the floating-point inputs and the pictures
+             of each row become a mixture with those of another row of the batch, and the loss the same mixture of the
+             losses for both targets, which is the loss for soft targets (Zhang et al. 2018). A row keeps the larger
+             share, and with it its own categories and tokens. 0 is off.
+    cutmix:  alpha likewise: a box of each picture is that of another row, and the loss is mixed by areas (Yun et al.
+             2019). 0 is off; beside mixup each batch takes one of the two, at even chances.
+    noise:   standard deviation of Gaussian noise on batch["number"]. 0 is off.
+    seed:    all draw from (seed, epoch, row) and nothing else, so a row's noise is the same in whatever batch and
+             after whatever resume. They need "row" and "epoch" (B,) in the batch, as the stream `Rows` gives them.
     """
 
     one_move: ClassVar[bool] = True
     quantiles: Tensor
+    cut_quantiles: Tensor
 
     def __init__(
         self,
         net: nn.Module,
         loss: Callable[[Tensor, Tensor], Tensor],
         *,
+        augment: Callable[[Batch], Batch] | None = None,
         mixup: float = 0.0,
+        cutmix: float = 0.0,
         noise: float = 0.0,
         seed: int = 0,
     ) -> None:
         super().__init__()
         self.net = net
         self.loss = loss
+        self.augment = augment
         self.mixup = mixup
+        self.cutmix = cutmix
         self.noise = noise
         self.seed = seed
-        self.register_buffer("quantiles", _larger_shares(mixup), persistent=False)
+        self.register_buffer("quantiles", larger_shares(mixup), persistent=False)
+        self.register_buffer("cut_quantiles", larger_shares(cutmix), persistent=False)
 
     def losses(self, batch: Batch) -> Iterator[Move]:
         """One move."""
         target = batch["target"]  # (B, …)
+        if self.augment is not None:
+            batch = self.augment(batch)
         if self.noise:
             batch = self._noisy(batch)
-        if self.mixup and len(target) > 1:
+        if (self.mixup or self.cutmix) and len(target) > 1:
             drawn = keys(self.seed, batch["epoch"], batch["row"])  # (B,)
-            share = self.quantiles[(uniform(drawn[:1], 1, draw=3)[0, 0] * _QUANTILES).long()]  # ()
             partner = uniform(drawn, 1, draw=4)[:, 0].argsort()  # (B,)
-            outputs = self.net(_mixed(batch, share, partner))
+            batch, share = self._of_two(batch, partner, drawn)
+            outputs = self.net(batch)
             yield Move("net", share * self.loss(outputs, target) + (1 - share) * self.loss(outputs, target[partner]))
         else:
             yield Move("net", self.loss(self.net(batch), target))
+
+    def _of_two(self, batch: Batch, partner: Tensor, drawn: Tensor) -> tuple[Batch, Tensor]:
+        """The batch made from rows and their partners, and () the share of the row's own target."""
+        share = drawn_share(self.quantiles, drawn, draw=3)  # ()
+        if not self.cutmix:
+            return mixed(batch, share, partner), share
+        cut, left = pasted(batch, drawn_share(self.cut_quantiles, drawn, draw=5), partner, drawn)
+        if not self.mixup:
+            return cut, left
+        chosen = uniform(drawn[:1], 1, draw=6)[0, 0] < 0.5  # (); both are made, so that the step is one graph
+        both = mixed(batch, share, partner)
+        numbers = {
+            name: torch.where(chosen, cut[name], value) for name, value in both.items() if value is not cut[name]
+        }
+        return both | numbers, torch.where(chosen, left, share)
 
     def _noisy(self, batch: Batch) -> Batch:
         if "number" not in batch:
@@ -69,21 +93,3 @@ class Supervised(Learner):
         number = batch["number"]  # (B, N)
         drawn = keys(self.seed, batch["epoch"], batch["row"])  # (B,)
         return batch | {"number": number + self.noise * normal(drawn, number.shape[1], draw=1)}
-
-
-def _larger_shares(alpha: float) -> Tensor:
-    """(Q,) evenly spaced quantiles of max(x, 1 - x) for x of Beta(alpha, alpha), so that a draw is one look-up."""
-    if not alpha:
-        return torch.ones(1)
-    draws = np.random.default_rng(0).beta(alpha, alpha, _QUANTILES)
-    return torch.from_numpy(np.sort(np.maximum(draws, 1 - draws))).float()
-
-
-def _mixed(batch: Batch, share: Tensor, partner: Tensor) -> Batch:
-    """Inputs that can be mixed, mixed; the target is the loss's matter."""
-    mixed = {
-        name: share * values + (1 - share) * values[partner]
-        for name, values in batch.items()
-        if values.is_floating_point() and name != "target"
-    }
-    return batch | mixed
