@@ -16,6 +16,7 @@ import polars as pl
 import pytest
 import torch
 
+from deepwright.contenders._network_start import Start
 from deepwright.contenders.network import NetworkContender
 from deepwright.core.contender import Brief
 from deepwright.core.encoding import Encoding
@@ -290,7 +291,7 @@ def test_starts_from_other_weights(tmp_path: Path, freeze: str, norm: str) -> No
     source = contender(config=config, training=QUICK).fit(TRAIN, VALID, at.brief)
     before = {name: tensor.clone() for name, tensor in source.net.state_dict().items()}
     at = desk(tmp_path / "then", TRAIN, "size")  # another task: numbers
-    second = contender(config=config, training=QUICK, freeze=freeze).starting_from(source)
+    second = contender(config=config, training=QUICK, freeze=freeze).starting_from(Start.of(source, {"from": "a test"}))
     model = second.fit(TRAIN, VALID, at.brief)
     after = model.net.state_dict()
     body = [name for name in after if not name.startswith("output.")]
@@ -305,7 +306,9 @@ def test_starts_from_other_weights(tmp_path: Path, freeze: str, norm: str) -> No
 def test_keeps_the_head_where_asked(tmp_path: Path) -> None:
     source = pretrained(tmp_path / "first")
     at = desk(tmp_path / "then", TRAIN)
-    second = contender(training={"steps": 1, "lr": 1e-12, "batch": 8}, replace_head=False).starting_from(source)
+    second = contender(training={"steps": 1, "lr": 1e-12, "batch": 8}, replace_head=False).starting_from(
+        Start.of(source, {"from": "a test"})
+    )
     kept = second.fit(TRAIN, VALID, at.brief).net.state_dict()["output.weight"]
     assert torch.allclose(kept, source.net.state_dict()["output.weight"], atol=1e-6)
 
@@ -315,8 +318,8 @@ def test_other_columns_cannot_be_carried_over(tmp_path: Path) -> None:
     task = find("task", "classification").fit(TRAIN["label"], {})
     fewer = Encoding((find("kind", "number")().fit(TRAIN["x"]),))
     at = Desk(tmp_path / "then", task, fewer)
-    with pytest.raises(RecipeError, match="to start from has the shape"):
-        contender(training=QUICK).starting_from(source).fit(TRAIN, VALID, at.brief)
+    with pytest.raises(RecipeError, match="learned on other columns: x"):
+        contender(training=QUICK).starting_from(Start.of(source, {"from": "a test"})).fit(TRAIN, VALID, at.brief)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from deepwright.api.book import Book
 from deepwright.api.briefing import brief_for
 from deepwright.api.entries import Entry
 from deepwright.api.ground import Ground
-from deepwright.api.pretraining import started
+from deepwright.api.starting import started
 from deepwright.api.telling import Teller, duration
 from deepwright.core.contender import NOT_REPEATABLE, Model
 from deepwright.core.errors import DeepwrightError, TrainingError

@@ -14,6 +14,7 @@ from deepwright.api.entries import Entry, entries
 from deepwright.api.ground import Ground, make_ground, read_data
 from deepwright.api.recipes import apply_override, dump, load_recipe, validate
 from deepwright.api.run import Run
+from deepwright.api.starting import look_for_weights
 from deepwright.api.telling import Teller, duration, teller
 from deepwright.core.errors import DataError, DeepwrightError, RunError
 from deepwright.core.recipe import Recipe
@@ -102,6 +103,7 @@ def run(
     ground = make_ground(recipe, read_data(recipe, data), tell)
     recipe = ground.recipe
     wanted = entries(recipe, ground.task)  # what does not fit says so before a folder is made
+    look_for_weights(wanted)
     name = recipe.name or Path(recipe.data.source).stem
     place = Path(folder) if folder else new_run_folder(RUNS, name)
     if (place / "run.json").exists():

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from deepwright.blocks.image_network import ImageNetwork, WeightNames
+from deepwright.blocks.network import Network
 from deepwright.core.errors import DataError, RecipeError
 from deepwright.core.paths import open_regular
 from deepwright.core.tensors import read_tensors
@@ -64,17 +65,37 @@ def take_over(net: ImageNetwork, weights: Mapping[str, Tensor], where: str) -> T
         elif id(own) in head:
             left.append(name)
         else:
-            raise RecipeError(
-                f"'{table.of(name)}' has the shape {tuple(given.shape)}, '{name}' of this network {tuple(own.shape)}.",
-                where=where,
-                remedy="Take a network of the same size, on pictures with as many channels as those weights saw.",
-            )
+            raise misfit(net, name, given, own, where, called=table.of(name))
     if left:  # weights and biases of an output layer belong together
         left = [name for name, own in net.weights().items() if id(own) in head]
     for name, (own, given) in taken.items():
         if name not in left:
             own.copy_(given)
     return TakenOver(table.library, tuple(name for name in taken if name not in left), tuple(left))
+
+
+def misfit(net: Network, name: str, given: Tensor, own: Tensor, where: str, *, called: str = "") -> RecipeError:
+    """The error for a tensor of another shape than ours: which, and, of pictures, what about them is other.
+
+    called: what the file calls it, where that is not `name`.
+    """
+    theirs, ours = tuple(given.shape), tuple(own.shape)
+    shapes = f"'{called or name}' has the shape {theirs}, '{name}' of this network {ours}"
+    if not isinstance(net, ImageNetwork):
+        return RecipeError(f"{shapes}.", where=where, remedy="Take the same network with the same config.")
+    if len(ours) == 4 and ours[1] == net.channels != theirs[1] and ours[2:] == theirs[2:]:
+        return RecipeError(
+            f"the weights were learned on pictures of {theirs[1]} channel{'s' if theirs[1] > 1 else ''}, "
+            f"these have {net.channels}: {shapes}.",
+            where=where,
+            remedy=f"Read the pictures so: data.pictures.channels={theirs[1]} (1 is grey, 3 colour).",
+        )
+    return RecipeError(
+        f"{shapes}.",
+        where=where,
+        remedy="Take the same network with the same config; one that does not average over places needs pictures of "
+        "the size that the weights were learned on, too (data.pictures.size).",
+    )
 
 
 def read_weights(path: Path | str) -> dict[str, Tensor]:

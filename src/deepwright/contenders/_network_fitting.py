@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from deepwright.blocks.network import Network
+from deepwright.contenders._augmenting import augmented, harmless, told
+from deepwright.contenders._freezing import Frozen, stages
 from deepwright.contenders._network_model import Blueprint, NetworkModel
 from deepwright.contenders._network_rows import Columns, encoded, head, sample
-from deepwright.contenders._network_start import FrozenBody, carry
+from deepwright.contenders._network_start import Start, began
 from deepwright.contenders._trial import Course, Judge, restored, run_trial
 from deepwright.core.contender import Brief
 from deepwright.core.errors import RecipeError, TrainingError
@@ -37,8 +39,10 @@ _SMALLEST = 16
 class Fitting:
     """One `fit` of the contender `network`: its options, its plan, the network it starts from, what it is told."""
 
-    def __init__(self, chosen: NetworkContender.Options, plan: Plan, start: NetworkModel | None, brief: Brief) -> None:
+    def __init__(self, chosen: NetworkContender.Options, plan: Plan, start: Start | None, brief: Brief) -> None:
         self.chosen, self.plan, self.start, self.brief = chosen, plan, start, brief
+        self.begun: dict[str, Any] = {}
+        self.augmented = told(plan)
 
     def fit(self, train: pl.DataFrame, valid: pl.DataFrame) -> NetworkModel:
         """See `NetworkContender.fit`."""
@@ -67,7 +71,7 @@ class Fitting:
         if self.start is None:
             net.prepare(sample(columns))
         else:
-            carry(self.start.net, net, replace_head=self.chosen.replace_head)
+            self.begun = self.start.fill(net, self._blueprint().signature, self.brief.task, self.chosen.replace_head)
         _try_out(net, head(columns, 4), self.brief.task)
         return net
 
@@ -80,16 +84,26 @@ class Fitting:
         course: Course,
         state: dict[str, Any] | None,
     ) -> None:
-        frozen = FrozenBody(net) if self.chosen.freeze == "body" else None
-        learner = Supervised(frozen or net, self.brief.task.loss, mixup=plan.mixup, noise=plan.noise, seed=plan.seed)
         stream = Rows(columns, batch=plan.batch, seed=plan.seed, shuffle=plan.shuffle)
+        held = stages(net, self._blueprint().signature, self.chosen.freeze)
+        frozen = Frozen(net, held, lambda: stream.epoch) if held else None
+        learner = Supervised(
+            frozen or net,
+            self.brief.task.loss,
+            augment=augmented(plan, net.signature),
+            mixup=plan.mixup,
+            cutmix=plan.cutmix,
+            noise=plan.noise,
+            seed=plan.seed,
+        )
         run_trial(learner, net, stream, plan, judge, self.brief, course, self.chosen.restarts, state)
         net.cpu()
         if frozen is not None:
             frozen.check()
 
     def _fitted_plan(self, left: float | None, restart: int, rows: int) -> Plan:
-        """The plan of one trial: its seed, its part of the time that is left, smaller batches for small tables."""
+        """The plan of one trial: its seed, its part of the time that is left, smaller batches for small tables, pictures
+        augmented as is harmless for them."""
         limits = [self.plan.time] if self.plan.time else []
         if left is not None:
             limits.append(max(left, 0.01) / (self.chosen.restarts - restart))
@@ -97,6 +111,8 @@ class Fitting:
         if "batch" not in self.chosen.training and self.plan.batch != "full":
             fewest = 1 << max(0, (rows // _STEPS).bit_length() - 1)  # the power of two at or below
             update["batch"] = min(self.plan.batch, max(_SMALLEST, fewest))
+        if self.plan.augment is None:
+            update["augment"], self.augmented = harmless(self.brief.encoding.signature, self.brief.task)
         return self.plan.model_copy(update=update)
 
     def _seed(self) -> int:
@@ -112,6 +128,7 @@ class Fitting:
 
     def _identity(self) -> str:
         parts = [self.chosen.model_dump(mode="json"), self._blueprint().plain(), self.brief.metric, self.brief.seed]
+        parts += [dict(self.start.told)] if self.start else []
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     def _model(self, net: Network, result: dict[str, Any], plan: Plan) -> NetworkModel:
@@ -127,6 +144,11 @@ class Fitting:
             "best_restart": result["restart"],
             "paper": find("network", self.chosen.network).paper,
         }
+        if self.begun:
+            freeze = self.chosen.model_dump(mode="json")["freeze"]
+            deep |= {"start": {**self.begun, "freeze": freeze}, "began": began(self.begun, freeze)}
+        if self.augmented:
+            deep["augmented"] = self.augmented
         if result["stopped"] == "time" and result["epochs"] < 1:
             deep["note"] = "The time ended before one pass over the training rows: give it more, or fewer rows."
             self.brief.progress(1.0, deep["note"])

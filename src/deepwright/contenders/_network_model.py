@@ -86,7 +86,7 @@ class NetworkModel(Model):
         best = f" (best {self.deep['best_epoch']})" if self.deep["best_epoch"] is not None else ""
         why = REASONS.get(self.deep["stopped"], "stopped")
         told = f"{self.net.about()}, {size} parameters, {why} after {self.deep['epochs']} epochs{best}."
-        return told + (f" {self.deep['note']}" if self.deep.get("note") else "")
+        return told + "".join(f" {self.deep[key]}" for key in ("began", "note") if self.deep.get(key))
 
     def history(self) -> dict[str, Any]:
         return self.deep

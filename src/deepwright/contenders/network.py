@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from deepwright.contenders._settings import settings
 from deepwright.core.config import Config, Seconds
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from deepwright.blocks.network import Network
     from deepwright.contenders._network_model import NetworkModel
+    from deepwright.contenders._network_start import Start
 
 _ENDS = ("epochs", "steps", "time")
 
@@ -38,6 +39,15 @@ class Pretrain(Config):
     """Passes over those rows; None: as many as the network's own plan says."""
     time: Seconds | None = Field(default=None, gt=0)
     """Wall-clock budget of it; None: a third of the contender's."""
+
+
+class Thaw(Config):
+    """One stage of a schedule of thaws."""
+
+    until: int = Field(ge=1)
+    """Epochs from the start of training during which it holds."""
+    freeze: str
+    """What is frozen until then: body, or everything up to a named layer."""
 
 
 class NetworkContender(Contender):
@@ -63,13 +73,26 @@ class NetworkContender(Contender):
         """Trainings from different first weights; the best on validation stays. Small networks get stuck."""
         pretrain: Pretrain | None = None
         """Learn on other rows first, then go on with these."""
-        freeze: Literal["none", "body"] = "none"
-        """After pretraining: "body" trains the output layer alone, the rest stays bit for bit as it was."""
-        replace_head: bool = True
-        """After pretraining: begin with a new output layer; false keeps the old one, for the same task."""
+        weights: str | None = None
+        """Begin with weights learned elsewhere: a run ("runs/cifar-20261121", its winner or else its best network, or
+        "runs/cifar-20261121:resnet20"), a file (.safetensors, or a state dict .pt) in this network's own names or a
+        library's, or a name of the Hugging Face hub ("hf:timm/resnet18.a1_in1k")."""
+        freeze: str | Annotated[tuple[Thaw, ...], Field(min_length=1)] = "none"
+        """Of weights learned elsewhere, what stays bit for bit as it was: "body" is all but the output layer, a layer's
+        name ("stages.1") everything up to it in order of use; [{until: 3, freeze: body}, {until: 6, freeze: stages.1}]
+        thaws by epochs, and after the last everything learns. Norms in what is frozen keep their statistics."""
+        replace_head: bool | None = None
+        """Begin with a new output layer, or keep the old one. None: after `pretrain` a new one, with `weights` the old
+        one where a run's task, target and labels are the same."""
 
-    def __init__(self, options: Config, start: NetworkModel | None = None) -> None:
-        """`start`: a fitted network whose weights this one begins with. Raises RecipeError for wrong settings."""
+        @model_validator(mode="after")
+        def _one_start(self) -> Self:
+            if self.pretrain is not None and self.weights is not None:
+                raise ValueError("weights come from `pretrain` or from `weights`, not from both")
+            return self
+
+    def __init__(self, options: Config, start: Start | None = None) -> None:
+        """`start`: weights that this one begins with. Raises RecipeError for wrong settings."""
         super().__init__(options)
         assert isinstance(options, NetworkContender.Options)
         self.chosen = options
@@ -80,6 +103,8 @@ class NetworkContender(Contender):
     @cached_property
     def plan(self) -> Plan:
         """How it is trained: the recipe's keys over what the network recommends; loads the network."""
+        from deepwright.contenders._augmenting import augmentations
+
         cls: type[Network] = find("network", self.chosen.network)
         if cls.per_position:
             raise RecipeError(
@@ -88,11 +113,32 @@ class NetworkContender(Contender):
                 remedy="Ask for language_modelling, or name another network: mlp, tabm, …",
             )
         settings(cls.Config, {**preset("network", self.chosen.network), **self.chosen.config}, "config")
-        return _plan(cls, self.chosen.training)
+        plan = _plan(cls, self.chosen.training)
+        augmentations(plan.augment or ())  # what is wrong with them says so before anything is learned
+        if plan.compile and not isinstance(self.chosen.freeze, str):
+            raise RecipeError(
+                "a compiled step is the same in every epoch, a schedule of thaws is not.",
+                where="training.compile",
+                remedy="Leave `compile` out, or freeze one thing for the whole training.",
+            )
+        return plan
 
-    def starting_from(self, model: NetworkModel) -> NetworkContender:
-        """The same contender, beginning with another network's weights."""
-        return NetworkContender(self.options, model)
+    def starting_from(self, start: Start) -> NetworkContender:
+        """The same contender, beginning with weights learned elsewhere."""
+        return NetworkContender(self.options, start)
+
+    def check_freeze(self) -> None:
+        """Raises RecipeError where weights shall stay as they are that nothing was learned with."""
+        if self.chosen.freeze != "none" and self.chosen.pretrain is None and self.chosen.weights is None:
+            raise RecipeError(
+                "there is nothing worth freezing: the first weights are random.",
+                where="freeze",
+                remedy="Say where they come from: `weights` (a run, a file, the hub) or `pretrain` (other rows).",
+            )
+
+    def reads(self, encoding: Encoding) -> list[str]:
+        """The columns that the network reads: all of them."""
+        return encoding.columns
 
     def fit(self, train: pl.DataFrame, valid: pl.DataFrame, brief: Brief) -> NetworkModel:
         """Encode, build, train, keep the best; see `Contender.fit`. Goes on from a checkpoint in the brief's folder.
@@ -101,8 +147,10 @@ class NetworkContender(Contender):
         """
         from deepwright.contenders._network_fitting import Fitting
 
-        if (self.chosen.pretrain or self.chosen.freeze != "none") and self.start is None:
-            raise InternalError("a contender that starts from another network was not given one.")
+        if (self.chosen.pretrain or self.chosen.weights) and self.start is None:
+            raise InternalError("a contender that starts from other weights was not given any.")
+        if self.start is None:
+            self.check_freeze()
         return Fitting(self.chosen, self.plan, self.start, brief).fit(train, valid)
 
     @classmethod

@@ -74,6 +74,11 @@ class Rows(Stream):
         """Batches in one pass, the shorter last one included."""
         return -(-self._store.rows // self._batch)
 
+    @property
+    def epoch(self) -> int:
+        """Of the batch that was handed out last; 0 before."""
+        return self._epoch
+
     def order(self, epoch: int) -> Tensor:
         """(N,) int64: the rows' numbers in the order of that epoch."""
         if not self._shuffle:
