@@ -25,6 +25,8 @@ class Origin:
     notes:       what was done to the data on the way in, said to the user ("3 empty rows skipped").
     part:        the column that says whether a row trains, chooses or tests, as published; the split follows it unless
                  the recipe says otherwise, and no model sees it.
+    target:      the column that such data is there to predict, such as the class folders' names; predicted unless the
+                 recipe says otherwise.
     """
 
     source: str
@@ -33,6 +35,7 @@ class Origin:
     fingerprint: str = ""
     notes: tuple[str, ...] = ()
     part: str | None = None
+    target: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

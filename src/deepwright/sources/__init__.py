@@ -33,16 +33,20 @@ def open_table(
     """
     from deepwright.sources._frames import is_frame, table_of
     from deepwright.sources._opening import is_published, locate
+    from deepwright.sources._whole_paths import picture_columns, with_whole_paths
 
     if is_frame(source):
         return table_of(source)
     place = locate(source, query, reading, progress)
     table = place.source.read(place.path, place.reading)
-    origin = replace(table.origin, notes=(*place.notes, *table.origin.notes))
+    frame, found = with_whole_paths(table.frame, place.path, picture_columns(table.frame) if place.holds_rows else ())
+    origin = replace(table.origin, notes=(*place.notes, *table.origin.notes, *found))
+    table = replace(table, frame=frame, origin=origin)
     if is_published(source):
         return replace(table, frame=_classes(table.frame, source), origin=replace(origin, source=source))
     if str(source) in bundled() and str(source) != place.path:  # known by its name, wherever it is installed
-        return replace(table, origin=replace(origin, source=str(source)))
+        known = bundled()[str(source)]
+        return replace(table, origin=replace(origin, source=str(source), target=known["target"]))
     return table
 
 
@@ -56,13 +60,18 @@ def stream_table(
     """
     from deepwright.sources._frames import is_frame, table_of
     from deepwright.sources._opening import is_published, locate
+    from deepwright.sources._whole_paths import picture_columns, with_whole_paths
 
     if is_frame(source):
         yield from table_of(source).frame.iter_slices(rows)
         return
     place = locate(source, query, reading)
-    frames = place.source.stream(place.path, place.reading, rows)
-    yield from (_classes(frame, source) for frame in frames) if is_published(source) else frames
+    frames, columns = place.source.stream(place.path, place.reading, rows), None
+    for frame in frames:
+        if columns is None:  # the first rows say which columns name pictures
+            columns = picture_columns(frame) if place.holds_rows else []
+        whole = with_whole_paths(frame, place.path, columns)[0]
+        yield _classes(whole, source) if is_published(source) else whole
 
 
 def _classes(frame: pl.DataFrame, name: str) -> pl.DataFrame:

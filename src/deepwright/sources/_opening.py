@@ -37,6 +37,11 @@ class Place:
     notes: tuple[str, ...] = ()
     """On how it came here."""
 
+    @property
+    def holds_rows(self) -> bool:
+        """Whether it is a table in a file, and not a folder or an environment."""
+        return Path(self.path).is_file() and self.source.name != "image_folder"
+
 
 def locate(source: Any, query: str | None, reading: Mapping[str, Any] | None, progress: Progress = quiet) -> Place:
     """Check the path and choose the source: the first bytes say what a file is, its suffix only where they cannot.
