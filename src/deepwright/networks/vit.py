@@ -149,8 +149,10 @@ class ViT(ImageNetwork):
 
     def _fitted(self, name: str, given: Tensor, shape: tuple[int, ...]) -> Tensor:
         """Positions of a square grid of patches, as large as this one's."""
-        side = math.isqrt(given.shape[1] - 1) if name == "positions" and given.ndim == 3 else 0
-        if side * side + 1 != given.shape[1] or given.shape[2] != shape[2]:
+        if name != "positions" or given.ndim != 3 or given.shape[2] != shape[2]:
+            return given
+        side = math.isqrt(max(given.shape[1] - 1, 0))
+        if side * side + 1 != given.shape[1]:
             return given
         return positions_resized(given, (side, side), self.grid)  # (1, T, D)
 
