@@ -28,7 +28,7 @@ def larger_shares(alpha: float) -> Tensor:
 
 def drawn_share(quantiles: Tensor, drawn: Tensor, draw: int) -> Tensor:
     """() one of the quantiles, by the first of the batch's (B,) keys."""
-    return quantiles[(uniform(drawn[:1], 1, draw)[0, 0] * len(quantiles)).long()]
+    return quantiles[(uniform(drawn[:1], 1, draw)[0] * len(quantiles)).long()][0]
 
 
 def mixed(batch: Batch, share: Tensor, partner: Tensor) -> Batch:
