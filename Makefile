@@ -5,7 +5,7 @@ PYTHON ?= python3
 READY  := $(VENV)/.ready
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: demo test soak check bench sizes clean help
+.PHONY: demo test references soak check bench sizes clean help
 
 help:            ## what there is
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -15,6 +15,15 @@ demo: $(READY)   ## penguins, from a file to a verdict and a page, in about a mi
 
 test: $(READY)   ## every test but the soaks
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not soak"
+
+# Without their dependencies: torchvision asks for another build of torch, and its presence alone breaks other libraries.
+references:      ## networks against the libraries that published them, in .venv-references
+	test -x .venv-references/bin/python || $(PYTHON) -m venv .venv-references
+	.venv-references/bin/python -m pip install -q -U "pip>=25.1"
+	.venv-references/bin/python -m pip install -q -c constraints.txt torch
+	.venv-references/bin/python -m pip install -q -c constraints.txt -e '.[dev]' huggingface_hub
+	.venv-references/bin/python -m pip install -q --no-deps --group references
+	OMP_NUM_THREADS=1 .venv-references/bin/python -m pytest tests/networks/test_image_references.py
 
 soak: $(READY)   ## the tests that take many minutes: fifty kills, ten thousand hostile folders, two thousand bad files
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m soak

@@ -1,9 +1,8 @@
 """The libraries that published the networks, where they are installed beside a PyTorch for CPUs; tests skip without.
 
 torchvision's wheels hold compiled operators for GPUs that do not load here. Models need none of them but for their
-declarations, which `torchvision()` makes; calling one of them fails. To run them, in an environment of its own:
-`pip install torch==2.13.0 pyyaml safetensors pillow huggingface_hub`, `pip install --no-deps torchvision==0.28.0 timm`,
-then what the product and its tests need.
+declarations, which `torchvision()` makes; calling one of them fails. `make references` runs them in an environment of
+its own.
 """
 
 from __future__ import annotations

@@ -182,7 +182,7 @@ def make_ground(recipe: Recipe, source: Any, tell: Teller) -> Ground:
     tell.progress("data", None, f"reading {source if isinstance(source, str) else 'the frame'}")
     reading, progress = recipe.data.reading, partial(tell.progress, "data")
     table = _thinned(open_table(source, query=recipe.data.query, reading=reading, progress=progress), recipe)
-    recipe = _as_published(recipe, table)
+    recipe = _as_published(_asked(recipe, table), table)
     target = recipe.task.target
     if target is not None and target not in table.columns:
         raise not_found("column", target, table.columns, where=f"{table.origin.source}, target")
@@ -237,6 +237,15 @@ def _held_back(columns: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The columns of a task that predicts none: what is named beside the inputs is only compared with."""
     said = {"describe": "held back, to compare with"}
     return [column | said if column["role"] == "target" else column for column in columns]
+
+
+def _asked(recipe: Recipe, table: Table) -> Recipe:
+    """The recipe with the target that the data is there for, where nobody names one and a column is to be predicted."""
+    task, named = recipe.task, recipe.task.name
+    predicts = named == "auto" or issubclass(find("task", named), TargetTask)
+    if task.target is not None or table.origin.target is None or not predicts:
+        return recipe
+    return recipe.model_copy(update={"task": task.model_copy(update={"target": table.origin.target})})
 
 
 def _as_published(recipe: Recipe, table: Table) -> Recipe:

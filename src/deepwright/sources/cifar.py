@@ -58,7 +58,12 @@ class Cifar(Source):
             notes.append(f"Left out of the tar: {', '.join(found.left_out[:3])}{' …' * (len(found.left_out) > 3)}.")
         mark = "+".join(fingerprint(file) for file in found.files)
         origin = Origin(
-            source=path, format=self.name, fingerprint=mark, notes=tuple(notes), part=PART if parts else None
+            source=path,
+            format=self.name,
+            fingerprint=mark,
+            notes=tuple(notes),
+            part=PART if parts else None,
+            target=LABEL,
         )
         return Table(frame=frame, origin=origin)
 

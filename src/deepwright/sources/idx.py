@@ -54,6 +54,7 @@ class Idx(Source):
                 reading=dict(reading),
                 fingerprint="+".join(marks),
                 notes=(f"Read as IDX: {frame.height:,} {_rows(path, reading)}; {found}.",),
+                target=LABEL if LABEL in frame.columns and frame.width > 1 else None,
             ),
         )
 

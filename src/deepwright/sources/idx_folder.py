@@ -13,7 +13,7 @@ from deepwright.core.errors import DataError
 from deepwright.core.source import Source
 from deepwright.core.table import PARTS, Origin, Table
 from deepwright.sources._content import fingerprint
-from deepwright.sources._picture_arrays import PART, part_of
+from deepwright.sources._picture_arrays import LABEL, PART, part_of
 from deepwright.sources.idx import Idx, labels_beside
 
 _IMAGES = re.compile(r"(.*)images[-._]idx3-ubyte(\.gz|\.zst)?")
@@ -37,8 +37,9 @@ class IdxFolder(Source):
         frames = [_marked(table.frame, part, len(files)) for part, table in tables.items()]
         labels = [Path(beside) for file in files.values() if (beside := labels_beside(str(file)))]
         notes = [f"{files[part].name}: {note}" for part, table in tables.items() for note in table.origin.notes]
+        frame = pl.concat(frames)
         return Table(
-            frame=pl.concat(frames),
+            frame=frame,
             origin=Origin(
                 source=path,
                 format=self.name,
@@ -46,6 +47,7 @@ class IdxFolder(Source):
                 fingerprint="+".join(fingerprint(file) for file in [*files.values(), *labels]),
                 notes=tuple(notes),
                 part=PART if len(files) > 1 else None,
+                target=LABEL if LABEL in frame.columns else None,
             ),
         )
 

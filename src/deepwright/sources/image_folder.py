@@ -47,6 +47,7 @@ class ImageFolder(Source):
             fingerprint=found.fingerprint,
             notes=tuple(_notes(frame, found)),
             part=PART if _trains(frame) else None,
+            target=CLASS if CLASS in frame.columns else None,
         )
         return Table(frame=frame, origin=origin)
 

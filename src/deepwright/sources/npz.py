@@ -57,6 +57,7 @@ class Npz(Source):
                 fingerprint=fingerprint(Path(path)),
                 notes=tuple(notes),
                 part=PART if several else None,
+                target=LABEL if LABEL in frame.columns else None,
             ),
         )
 
