@@ -7,7 +7,7 @@ import pytest
 from deepwright.core.find import find, names
 from deepwright.evaluation.contracts.contender import check_contender
 
-DEEP = {"network"}
+DEEP = {"network", "network_features"}
 LONGER = {"random_forest", "polynomial"}
 """Kept by the long lane; what they share with the others is looked at in both."""
 

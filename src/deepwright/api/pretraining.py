@@ -18,16 +18,23 @@ _SHARE = 1 / 3
 
 
 def pretrained(
-    trainer: NetworkContender, label: str, ground: Ground, book: Book, tell: Teller, share: float | None, seed: int
+    trainer: NetworkContender,
+    columns: Sequence[str],
+    label: str,
+    ground: Ground,
+    book: Book,
+    tell: Teller,
+    share: float | None,
+    seed: int,
 ) -> Start:
-    """Weights of the contender's network after learning on the rows that its `pretrain` names.
+    """Weights of the contender's network, which reads `columns`, after learning on the rows that `pretrain` names.
 
     What was learned is kept in the contender's workroom, so that a resumed run does not learn it again.
     Raises RecipeError where the two tables do not give the network the same inputs.
     """
     chosen, wanted = trainer.chosen, trainer.chosen.pretrain
     assert wanted is not None
-    source = _source_ground(ground, trainer.reads(ground.encoding), wanted.source, wanted.target, tell)
+    source = _source_ground(ground, columns, wanted.source, wanted.target, tell)
     room = book.workroom(label)
     training = {key: value for key, value in chosen.training.items() if key != "rates"}  # those are for what follows
     if wanted.epochs is not None:

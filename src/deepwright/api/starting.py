@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from deepwright.api.entries import Entry
 from deepwright.api.run import Run
 from deepwright.contenders.network import NetworkContender
+from deepwright.contenders.network_features import NetworkFeatures
 from deepwright.core.contender import Contender
 from deepwright.core.errors import RecipeError
 from deepwright.core.files import check_manifest, inside
@@ -26,14 +27,16 @@ def started(entry: Entry, ground: Ground, book: Book, tell: Teller, share: float
     Raises RecipeError where they do not fit, DataError and RunError where they cannot be read.
     """
     made = entry.made
-    if not isinstance(made, NetworkContender):
+    if not isinstance(made, NetworkContender | NetworkFeatures):
         return made
-    if made.chosen.pretrain is not None:
+    trainer = made.trainer(ground.encoding)
+    if trainer.chosen.pretrain is not None:
         from deepwright.api.pretraining import pretrained
 
-        return made.starting_from(pretrained(made, entry.label, ground, book, tell, share, seed))
-    if made.chosen.weights is not None:
-        return made.starting_from(named_start(made.chosen.weights, trust=(made.chosen.network,)))
+        columns = made.reads(ground.encoding)
+        return made.starting_from(pretrained(trainer, columns, entry.label, ground, book, tell, share, seed))
+    if trainer.chosen.weights is not None:
+        return made.starting_from(named_start(trainer.chosen.weights, trust=(trainer.chosen.network,)))
     return made
 
 
@@ -42,10 +45,10 @@ def look_for_weights(entries: Sequence[Entry]) -> None:
     for made in [entry.made for entry in entries]:
         if isinstance(made, NetworkContender):
             made.check_freeze()
-            if made.chosen.weights is not None:
-                from deepwright.contenders._weights_file import meant
+        if isinstance(made, NetworkContender | NetworkFeatures) and made.chosen.weights is not None:
+            from deepwright.contenders._weights_file import meant
 
-                meant(made.chosen.weights)
+            meant(made.chosen.weights)
 
 
 def named_start(said: str, *, trust: Sequence[str] = ()) -> Start:

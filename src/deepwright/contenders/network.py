@@ -136,6 +136,10 @@ class NetworkContender(Contender):
                 remedy="Say where they come from: `weights` (a run, a file, the hub) or `pretrain` (other rows).",
             )
 
+    def trainer(self, encoding: Encoding) -> NetworkContender:
+        """The contender that trains the network: itself."""
+        return self
+
     def reads(self, encoding: Encoding) -> list[str]:
         """The columns that the network reads: all of them."""
         return encoding.columns

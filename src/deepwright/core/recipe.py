@@ -12,7 +12,7 @@ from deepwright.core.find import names
 
 GROUPS = ("rule", "all")
 """Entries of `contenders` that stand for several."""
-NOT_IN_ALL = frozenset({"network", "rule_base"})
+NOT_IN_ALL = frozenset({"network", "network_features", "rule_base"})
 """Contenders that "all" leaves out: they need settings of their own."""
 
 
