@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import polars as pl
 from deepwright.core.find import find, names
 from deepwright.evaluation.record import Record
 from deepwright.explanation.mistakes import worst_mistakes
+from deepwright.kinds._thumbnails import png
 
 SKILL = {"majority": 0.0, "one_rule": 0.45, "linear": 0.9, "boosted_trees": 0.93, "tabm": 0.95}
 FAMILY = {"majority": "rule", "one_rule": "rule", "linear": "classical", "boosted_trees": "classical", "tabm": "deep"}
@@ -228,6 +230,8 @@ def _contest(
     pl.concat(tables["valid"]).write_parquet(folder / "validation.parquet")
     _judge(folder, kind, values)
     _explain(folder, frame, target, tables["test"][2])
+    if kind == "multiclass":
+        _pictures(folder, frame, target)
 
 
 def _predict(kind: str, column: pl.Series, truth: pl.Series, skill: float, rng: np.random.Generator) -> pl.DataFrame:
@@ -367,6 +371,61 @@ def _explain(folder: Path, frame: pl.DataFrame, target: str, table: pl.DataFrame
     asked = frame[rows.tolist()]
     wrong = worst_mistakes(Record(folder).task, predictions, asked[target], asked.drop(target), rows)
     wrong.write_parquet(folder / "mistakes.parquet")
+
+
+def _pictures(folder: Path, frame: pl.DataFrame, target: str) -> None:
+    """As if each row had a picture, and "tabm" read it."""
+    rng = np.random.default_rng(0)
+
+    def small(*shape: int) -> bytes:
+        return png(rng.integers(0, 256, shape, dtype=np.uint8))
+
+    def said(*shape: int) -> str:
+        return base64.b64encode(small(*shape)).decode()
+
+    sheet = frame.with_row_index("row").sort(target, maintain_order=True).head(24)
+    stored = [small(3, 20, 30), b"no picture", None] * 8
+    pl.DataFrame({"row": sheet["row"], "label": sheet[target], "picture": stored[: sheet.height]}).write_parquet(
+        folder / "contact_sheet.parquet"
+    )
+    wrong = pl.read_parquet(folder / "mistakes.parquet")
+    shown = pl.Series("picture:photo", [small(1, 8, 8) for _ in range(wrong.height)], dtype=pl.Binary)
+    wrong.with_columns(shown).write_parquet(folder / "mistakes.parquet")
+    labels = [frame[target][0], frame[target].sort()[-1]]
+    grid = np.round(rng.random((4, 4)), 3).tolist()
+    looked_at = [
+        {
+            "how": how,
+            "truth": labels[0],
+            "prediction": label,
+            "probability": 0.81,
+            "name": "cats/1.png",
+            "picture": said(1, 8, 8),
+            "activation": grid,
+            "occlusion": grid if how == "right" else None,
+            "deletion": {"activation": {"marked": 0.31, "elsewhere": 0.04}},
+        }
+        for how, label in (("right", labels[0]), ("wrong", labels[1]))
+    ]
+    layer = {"name": "first", "kind": "Conv2d", "shape": [6, 8, 8], "parameters": 60, "multiply_adds": 3_456}
+    block = [
+        {"name": f"blocks.{i}.{name}", "kind": "Linear", "shape": [16], "parameters": 272, "multiply_adds": 256}
+        for i in range(4)
+        for name in ("up", "down")
+    ]
+    last = {"name": "output", "kind": "Linear", "shape": [3], "parameters": 51, "multiply_adds": 48}
+    network = {"name": "tabm", "about": "as if", "reads": {"pictures": [[1, 8, 8]]}, "layers": [layer, *block, last]}
+    strip = {"layer": "first", "shape": [6, 8, 8], "shown": 6, "strip": said(1, 8, 48)}
+    exhibits = {
+        "networks": [network],
+        "pictures": {
+            "column": "photo",
+            "filters": {"layer": "first", "count": 64, "kernel": [3, 3], "pictures": [said(1, 3, 3)] * 20},
+            "maps": {"picture": said(1, 8, 8), "layers": [strip, strip]},
+            "looked_at": looked_at,
+        },
+    }
+    _json(folder / "contenders" / "tabm" / "exhibits.json", exhibits)
 
 
 def _json(path: Path, data: object) -> None:

@@ -199,6 +199,7 @@ def _keep_judgement(
     """Scores with intervals, predictions, the worst mistakes and the verdict."""
     from deepwright.evaluation.intervals import interval
     from deepwright.evaluation.verdict import verdict
+    from deepwright.explanation.contact_sheet import picture_columns
     from deepwright.explanation.mistakes import worst_mistakes
 
     test, groups = ground.rows("test"), ground.groups("test")
@@ -219,7 +220,14 @@ def _keep_judgement(
     valid = {s.entry.label: s.predictions for s in standings if s.predictions is not None}
     book.keep_frame("validation.parquet", ground.stacked("valid", valid))
     inputs = test.select(ground.encoding.columns)
-    wrong = worst_mistakes(ground.task, predictions[winner], ground.truth(test), inputs, ground.split.test)
+    wrong = worst_mistakes(
+        ground.task,
+        predictions[winner],
+        ground.truth(test),
+        inputs,
+        ground.split.test,
+        pictures=picture_columns(ground.encoding),
+    )
     if wrong is not None:
         book.keep_frame("mistakes.parquet", wrong)
     made = verdict(winner, scores, answers, ground.metric, groups)

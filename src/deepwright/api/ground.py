@@ -126,10 +126,11 @@ class Ground:
         }
 
     def keep(self, book: Book) -> None:
-        """Write schema.json, encoders.safetensors, facts.json and split.parquet."""
+        """Write schema.json, encoders.safetensors, facts.json and split.parquet; for pictures contact_sheet.parquet."""
         import numpy as np
         import polars as pl
 
+        from deepwright.explanation.contact_sheet import contact_sheet
         from deepwright.prepare.facts import facts
 
         origin = self.table.origin
@@ -147,6 +148,9 @@ class Ground:
         )
         kinds = {column["name"]: column["kind"] for column in self.columns}
         book.keep_json("facts.json", facts(self.table, kinds))
+        sheet = contact_sheet(self.task, self.rows("train"), self.split.train, self.encoding, seed=self.recipe.seed)
+        if sheet is not None:
+            book.keep_frame("contact_sheet.parquet", sheet)
         rows = np.concatenate([rows for _, rows in self.split])
         parts = np.repeat(np.array(PARTS), [len(rows) for _, rows in self.split])
         book.keep_frame("split.parquet", pl.DataFrame({"row": rows, "part": parts}).sort("row"))

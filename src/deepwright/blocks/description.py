@@ -22,11 +22,11 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakIdKeyDictionary
 
-from deepwright.blocks.network import Batch, Network
+from deepwright.blocks.network import Batch, CausalNetwork, Network
 from deepwright.core.fields import Signature
 
 _TOKENS = 16
-"""Positions of the text that a network of tokens is described on."""
+"""Positions of the text that a network of tokens is described on, where it reads as many."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,8 @@ def describe(net: Network, signature: Signature) -> list[LayerRow]:
     Built within `shapes_only()`, a network of any size is described without computing anything.
     """
     modes = {module: module.training for module in net.modules()}
-    batch = one_row(signature, next(net.parameters()).device)
+    tokens = min(_TOKENS, net.context or _TOKENS) if isinstance(net, CausalNetwork) else _TOKENS
+    batch = one_row(signature, next(net.parameters()).device, tokens)
     watch = _Watch(net, [batch[f"image:{image.name}"] for image in signature.of("image")])
     net.eval()
     try:
@@ -67,15 +68,15 @@ def describe(net: Network, signature: Signature) -> list[LayerRow]:
     return watch.rows()
 
 
-def one_row(signature: Signature, device: torch.device) -> Batch:
-    """A batch of one row of zeros, as the signature says."""
+def one_row(signature: Signature, device: torch.device, tokens: int = _TOKENS) -> Batch:
+    """A batch of one row of zeros, as the signature says, texts of so many tokens."""
     batch: Batch = {}
     if signature.numbers:
         batch["number"] = torch.zeros(1, signature.numbers, device=device)
     if signature.categories:
         batch["category"] = torch.zeros(1, len(signature.categories), dtype=torch.int64, device=device)
     for text in signature.of("tokens"):
-        batch[f"tokens:{text.name}"] = torch.zeros(1, _TOKENS, dtype=torch.int64, device=device)
+        batch[f"tokens:{text.name}"] = torch.zeros(1, tokens, dtype=torch.int64, device=device)
     for image in signature.of("image"):
         batch[f"image:{image.name}"] = torch.zeros(1, *image.shape, device=device)
     return batch

@@ -41,7 +41,10 @@ class Network(nn.Module):
     published:   parameter counts a reader can check.
     recommended: keys of Plan that its authors (or our measurements) recommend; a recipe's own keys come first.
     trial:       settings that its contract tries it with, where with those it has without any it would take minutes.
+    first_choice: names of it that enter a contest by default where they read the columns, each with its place among such
+                 names, the simplest first; in plain values, since it is read without loading the file.
     per_position: whether it answers at every position of a sequence, (B, T, outputs), and not once for a row.
+    signature:   what it was built to read.
     """
 
     paper: ClassVar[str]
@@ -50,6 +53,7 @@ class Network(nn.Module):
     recommended: ClassVar[Mapping[str, Any]] = {}
     trial: ClassVar[Mapping[str, Any]] = {}
     per_position: ClassVar[bool] = False
+    first_choice: ClassVar[Mapping[str, int]] = {}
 
     Config: ClassVar[type[core.Config]]
 
@@ -57,6 +61,7 @@ class Network(nn.Module):
     def __init__(self, config: core.Config, signature: Signature, outputs: int) -> None:
         """Build; no data, no clock. `outputs` is the width of the last dimension of what forward gives."""
         super().__init__()
+        self.signature = signature
 
     @abstractmethod
     def forward(self, batch: Batch) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -18,11 +19,23 @@ def add(app: typer.Typer) -> None:
         app.command()(verb)
 
 
-def look(data: DataArgument, query: Query = None, kind: KindOption = [], json: Json = False) -> None:  # noqa: B006
-    """What is in a file: columns, their kinds and why, missing values, ranges, histograms, suspicious things."""
-    from deepwright.api.looking import look as look_at
+def look(
+    data: DataArgument,
+    query: Query = None,
+    kind: KindOption = [],  # noqa: B006
+    sheet: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw some pictures of each class, PNG.")] = None,
+    json: Json = False,
+) -> None:
+    """What is in a file: columns, their kinds and why, missing values, ranges, histograms, suspicious things.
 
-    view = look_at(data, query=query, kinds=pairs(kind, "--kind"))
+    Of pictures: sizes, formats, those that cannot be read, and those that are the same or nearly so.
+    """
+    from deepwright.api.looking import look as look_at
+    from deepwright.api.telling import teller
+
+    tell = teller(quiet=json)
+    view = look_at(data, query=query, kinds=pairs(kind, "--kind"), sheet=sheet, progress=partial(tell.progress, "data"))
+    tell.clear()
     if json:
         print_json(view.content)
         return
@@ -51,13 +64,28 @@ def list_(
         print_listing(what, items)
 
 
-def show(run: RunArgument, json: Json = False) -> None:
-    """A run's numbers: the contest, the verdict, the findings."""
+def show(
+    run: RunArgument,
+    network: Annotated[bool, typer.Option("--network", help="The network layer by layer instead.")] = False,
+    contender: Annotated[str | None, typer.Option(help="Whose network; the winner's, where it has one.")] = None,
+    json: Json = False,
+) -> None:
+    """A run's numbers: the contest, the verdict, the findings; or its network, layer by layer.
+
+    deepwright show runs/photos --network --contender resnet20
+    """
     from deepwright.api.run import load
+    from deepwright.cli.anatomy import networks_json, networks_of, print_networks
     from deepwright.cli.showing import print_run, run_json
 
     found = load(run)
-    if json:
+    if network or contender:
+        name, nets = networks_of(found, contender)
+        if json:
+            print_json(networks_json(found, name, nets))
+        else:
+            print_networks(name, nets)
+    elif json:
         print_json(run_json(found))
     else:
         print_run(found)

@@ -22,6 +22,7 @@ from torch import nn
 from deepwright.blocks.learner import Learner
 from deepwright.blocks.shapes import shapes_only
 from deepwright.blocks.stream import Stream
+from deepwright.contenders._anatomy import anatomy, networks_of
 from deepwright.contenders._network_model import REASONS
 from deepwright.contenders._settings import settings
 from deepwright.contenders._trial import Course, Judgement, restored, run_trial
@@ -79,7 +80,9 @@ class LearnedModel(Model):
         return self.deep
 
     def exhibits(self, frame: pl.DataFrame) -> dict[str, Any] | None:
-        return {"on_the_way": self.shown} if self.shown else None
+        shown: dict[str, Any] = {"on_the_way": self.shown} if self.shown else {}
+        nets = networks_of(self.learner)
+        return shown | ({"networks": anatomy(nets)} if nets else {}) or None
 
 
 class LearnedContender(Contender):

@@ -14,6 +14,8 @@ from torch import Tensor, nn
 
 from deepwright.blocks.network import Network
 from deepwright.blocks.shapes import shapes_only
+from deepwright.contenders._anatomy import anatomy
+from deepwright.contenders._network_pictures import Viewer
 from deepwright.contenders._network_rows import Columns, in_batches, in_parts, inputs
 from deepwright.contenders._settings import settings
 from deepwright.core.contender import Model
@@ -90,6 +92,18 @@ class NetworkModel(Model):
 
     def history(self) -> dict[str, Any]:
         return self.deep
+
+    def exhibits(self, frame: pl.DataFrame) -> dict[str, Any]:
+        """The network layer by layer, and what it makes of pictures where it reads any."""
+        with _threads(self.net):
+            anatomies = anatomy({self.blueprint.network: self.net})
+            pictures = self.encoding.signature.of("image")
+            if not pictures or not frame.height:
+                return {"networks": anatomies}
+            cost = sum(layer["multiply_adds"] for layer in anatomies[0]["layers"])
+            key = f"image:{pictures[0].name}"
+            viewer = Viewer(net=self.net, task=self.task, encoding=self.encoding, key=key, cost=cost)
+            return {"networks": anatomies, "pictures": viewer.show(frame)}
 
 
 REASONS = {

@@ -51,7 +51,8 @@ class AutoencoderModel(LearnedModel):
 
     def exhibits(self, frame: pl.DataFrame) -> dict[str, Any]:
         """The clusters' profile, and the rows of the frame on the two main directions of the latent space."""
-        return {"profile": self._profile().exhibit(), "latent": self._latent(frame.head(_SHOWN))}
+        shown = {"profile": self._profile().exhibit(), "latent": self._latent(frame.head(_SHOWN))}
+        return shown | (super().exhibits(frame) or {})
 
     def _profile(self) -> Profile:
         count = int(self.learner.sizes.count_nonzero())

@@ -17,6 +17,7 @@ from deepwright.core.errors import RunError
 from deepwright.core.find import find, names
 from deepwright.core.task import TargetTask
 from deepwright.evaluation import words
+from deepwright.evaluation.anatomy import cells, folded, with_networks
 from deepwright.evaluation.drawing import Picture, draw
 from deepwright.evaluation.figure import Figure
 from deepwright.evaluation.figures._curves import winner_answers
@@ -32,7 +33,13 @@ _INPUTS = 10
 _CLASSES = 60
 """Classes listed at most."""
 
-_ALWAYS = ("contest", "target_distribution", "data_columns", "learning_curves", "learning_curve_rows", "importance")
+_NETWORK = ("network_anatomy", "first_layer_filters", "feature_maps", "class_activation")
+"""Figures of what is inside a network."""
+
+_ALWAYS = (
+    *("contest", "target_distribution", "data_columns", "learning_curves", "learning_curve_rows", "importance"),
+    *("contact_sheet", "picture_mistakes", *_NETWORK),
+)
 """Figures that have a place of their own on the page; the task's others stand under "In detail"."""
 
 
@@ -64,6 +71,7 @@ class Table:
     rows: list[list[str]]
     numeric: frozenset[int] = frozenset()
     left_out: int = 0
+    title: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +86,8 @@ class Page:
     command: str
     figures: dict[str, Shown]
     details: list[Shown]
+    network: list[Shown]
+    layers: list[Table]
     columns: list[ColumnRow]
     columns_left_out: int
     classes: Table | None
@@ -101,6 +111,8 @@ def page(record: Record) -> Page:
         command=f"deepwright resume {path}" if record.state in ("running", "stopped") else "",
         figures=figures,
         details=details,
+        network=[figures[name] for name in _NETWORK if name in figures],
+        layers=_layers(record),
         columns=columns[:_COLUMNS],
         columns_left_out=max(0, len(columns) - _COLUMNS),
         classes=_classes(record),
@@ -174,6 +186,20 @@ def _columns(record: Record) -> list[ColumnRow]:
     return [ColumnRow(c, facts.get(c.name), tuple(odd.get(c.name, ()))) for c in record.columns]
 
 
+def _layers(record: Record) -> list[Table]:
+    """Each network of each contender, layer by layer, repeated blocks said once."""
+    tables = []
+    for contender, nets in with_networks(record).items():
+        for net in nets:
+            pictures = bool(net.reads.pictures)
+            heads = ["layer", "kind", "output", "parameters", "multiply-adds", *(["sees pixels"] if pictures else [])]
+            whole = ["in all", "", "", f"{net.parameters:,}", f"{net.multiply_adds:,}", *([""] if pictures else [])]
+            rows = [[words.short(text, 80) for text in row] for row in cells(folded(net), pictures=pictures)]
+            title = contender if len(nets) == 1 else f"{contender}, {net.name}"
+            tables.append(Table(heads, [*rows, whole], frozenset({3, 4, 5}), title=words.short(title, 60)))
+    return tables
+
+
 def _metrics(record: Record) -> Table | None:
     """Every metric on the test rows, a column a contender."""
     scored = [scores for scores in record.scores.values() if scores.test]
@@ -230,15 +256,21 @@ def _mistakes(record: Record) -> Table | None:
     inputs = _inputs(record, [name for name in frame.columns if name.startswith("input:")])
     kept = inputs[:_INPUTS]
     wrongness = [words.number(w) for w in frame["wrongness"]] if "wrongness" in frame.columns else ["–"] * frame.height
+    pictures = {name for name in kept if f"picture:{name.removeprefix('input:')}" in frame.columns}
     rows = [
         [str(entry["row"] + 1), words.cell(entry["truth"]), words.cell(entry["prediction"]), wrong]
-        + [words.cell(entry[name]) for name in kept]
+        + [_end_of_path(entry[name]) if name in pictures else words.cell(entry[name]) for name in kept]
         for entry, wrong in zip(frame.iter_rows(named=True), wrongness, strict=True)
     ]
     heads = ["row", "truth", "prediction", _WRONGNESS.get(record.run.task.name if record.run.task else "", "how wrong")]
     numeric = {0, 3} | {4 + i for i, name in enumerate(kept) if frame[name].dtype.is_numeric()}
     heads += [words.short(name.removeprefix("input:"), 40) for name in kept]
     return Table(heads, rows, frozenset(numeric), left_out=len(inputs) - len(kept))
+
+
+def _end_of_path(value: Any) -> str:
+    """What tells a picture from others: the last folder and the name."""
+    return words.cell("/".join(str(value).replace("\\", "/").split("/")[-2:]) if value is not None else None)
 
 
 _WRONGNESS = {

@@ -133,8 +133,14 @@ class Record:
 
     @cached_property
     def mistakes(self) -> pl.DataFrame | None:
-        """The winner's worst test rows: `row`, `truth`, `prediction`, `wrongness`, and `input:NAME` columns."""
+        """The winner's worst test rows: `row`, `truth`, `prediction`, `wrongness`, and `input:NAME` columns; of
+        pictures `picture:NAME`, small, as PNG."""
         return self._parquet("mistakes.parquet", ("row", "truth", "prediction"))
+
+    @cached_property
+    def contact_sheet(self) -> pl.DataFrame | None:
+        """Some training pictures, small, as PNG: `row`, `label`, `picture`; None where the data has no pictures."""
+        return self._parquet("contact_sheet.parquet", ("row", "label", "picture"))
 
     @cached_property
     def exhibits(self) -> dict[str, dict[str, Any]]:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import polars as pl
 
 from deepwright.core.task import Task
+from deepwright.kinds._thumbnails import thumbnails
+
+_SIDE = 96
+"""Pixels of a picture's longer side at most."""
 
 
 def worst_mistakes(
@@ -16,6 +22,7 @@ def worst_mistakes(
     rows: np.ndarray,
     *,
     limit: int = 20,
+    pictures: Sequence[str] = (),
 ) -> pl.DataFrame | None:
     """What `mistakes.parquet` holds: at most `limit` rows, the worst first; none where nothing is wrong.
 
@@ -23,9 +30,11 @@ def worst_mistakes(
     truth:       what they are judged against.
     inputs:      the input columns of the same rows.
     rows:        (B,) their row numbers in the whole table.
+    pictures:    which of the input columns hold pictures.
 
     Columns: `row`, `truth`, `prediction`, `wrongness` (in the task's own unit, see `Task.wrongness`), `input:NAME` for
-    each input. None where rows of this task are not right or wrong.
+    each input (none for pictures given as bytes), `picture:NAME` for each picture, small, as PNG, so that it can be
+    shown when the file is gone. None where rows of this task are not right or wrong.
     """
     wrongness = task.wrongness(task.answers(predictions, truth))
     if wrongness is None:
@@ -41,4 +50,7 @@ def worst_mistakes(
             "wrongness": wrongness[order],
         }
     )
-    return head.hstack([column.gather(order).alias(f"input:{column.name}") for column in inputs])
+    shown = [column.gather(order) for column in inputs]
+    small = [thumbnails(column, _SIDE).alias(f"picture:{column.name}") for column in shown if column.name in pictures]
+    named = [column.alias(f"input:{column.name}") for column in shown if column.dtype != pl.Binary]
+    return head.hstack([*named, *small])

@@ -47,7 +47,8 @@ def contenders(record: Record) -> list[str]:
 def plain_axes(canvas: Any, height: int) -> Axes:
     """Axes in pixels of the figure, from the top left corner on, without a frame."""
     canvas.set_layout_engine("none")
-    axes = cast("Axes", canvas.add_axes((0, 0, 1, 1)))
+    share = height / (72 * canvas.get_figheight())  # less than all where a title stands above
+    axes = cast("Axes", canvas.add_axes((0, 0, 1, min(1.0, share))))
     axes.set_xlim(0, style.WIDTH)
     axes.set_ylim(height, 0)
     axes.set_axis_off()

@@ -52,7 +52,8 @@ def draw_lines(axes: Axes, drawn: list[Line], area: str, corner: Any) -> None:
     axes.set_xlim(-0.01, 1.01)
     axes.set_ylim(-0.01, 1.03)
     style.grid(axes, "both")
-    axes.legend(frameon=False, fontsize=11, loc=corner, labelcolor=style.INK, handlelength=2.6)
+    words = axes.legend(fontsize=11, loc=corner, labelcolor=style.INK, handlelength=2.6, facecolor=style.PAPER)
+    words.get_frame().set(edgecolor="none", alpha=0.85, linewidth=0)  # many lines may run behind it
 
 
 def said(drawn: list[Line]) -> str:
