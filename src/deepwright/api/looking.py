@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 
@@ -30,13 +31,28 @@ class View:
     __repr__ = __str__
 
 
-def look(data: Any, *, query: str | None = None, kinds: Mapping[str, str] | None = None) -> View:
-    """Columns, their kinds and why, missing and distinct counts, ranges, histograms, suspicious things.
+def look(
+    data: Any,
+    *,
+    query: str | None = None,
+    kinds: Mapping[str, str] | None = None,
+    sheet: str | Path | None = None,
+    progress: Callable[[float | None, str], None] | None = None,
+) -> View:
+    """Columns, their kinds and why, missing and distinct counts, ranges, histograms, suspicious things; of pictures
+    sizes, formats, those that cannot be read, and those that are the same or nearly so.
 
     data: a path, a bundled data set's name, or a frame.  kinds: column → kind, where the inferred one is not wanted.
+    sheet: a file (PNG, JPEG or WebP) that some pictures of each class are drawn into.
+    progress: is told of a download: the share done, and what is going on.
     Raises DataError where it cannot be read, NotFoundError for an unknown column or kind.
     """
     from deepwright.prepare.look import look as look_at
     from deepwright.sources import open_table
 
-    return View(look_at(open_table(data, query=query), kinds or {}))
+    table = open_table(data, query=query, progress=progress or _nobody)
+    return View(look_at(table, kinds or {}, None if sheet is None else Path(sheet)))
+
+
+def _nobody(share: float | None, text: str) -> None:
+    """Progress that nobody sees."""

@@ -16,8 +16,8 @@ DataArgument = Annotated[
     str,
     typer.Argument(
         metavar="DATA",
-        help="A CSV, TSV, Parquet, JSON lines, Arrow, SQLite or Excel file (also .gz, .zst), or the name of a data set "
-        "that comes along (`deepwright list data`).",
+        help="A CSV, TSV, Parquet, JSON lines, Arrow, SQLite or Excel file (also .gz, .zst); a folder or zip of "
+        "pictures, IDX, NPZ, CIFAR-10; or the name of a data set (`deepwright list data`).",
     ),
 ]
 Query = Annotated[Optional[str], typer.Option(help="SQLite: a table's name or a SELECT.")]  # noqa: UP045

@@ -7,6 +7,7 @@ import io
 import re
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
@@ -34,6 +35,17 @@ _PLAIN = re.compile(rb"P([56]) (\d{1,8}) (\d{1,8}) 255\n")
 _BMP_HEADERS = (12, 40, 52, 56, 64, 108, 124)
 _GREY = ("1", "L", "LA", "La", "I", "I;16", "I;16L", "I;16B", "I;16N")
 _SIXTEEN_BITS = ("I", "I;16", "I;16L", "I;16B", "I;16N")
+_MODES = {
+    "1": "black and white",
+    "L": "grey",
+    "LA": "grey with transparency",
+    "P": "palette",
+    "PA": "palette with transparency",
+    "RGB": "colour",
+    "RGBA": "colour with transparency",
+    **dict.fromkeys(("I", "I;16", "I;16L", "I;16B", "I;16N"), "grey of 16 bits"),
+}
+"""Pillow's modes in words."""
 _ORIENTATION = 0x0112
 _TURNS = {
     2: "FLIP_LEFT_RIGHT",
@@ -91,6 +103,29 @@ def fitted(
     if image.mode == "RGBA" and channels < 4:
         image = _over_white(image)
     return _planes(_cut(image.convert({1: "L", 3: "RGB", 4: "RGBA"}[channels]), height, width))
+
+
+@dataclass(frozen=True)
+class Nature:
+    """What a picture says of itself: its format, how its pixels are kept, and its size as it stands upright."""
+
+    format: str
+    mode: str
+    height: int
+    width: int
+
+
+def nature(content: bytes, where: str) -> Nature:
+    """Without decoding; raises as `picture`."""
+    plain = _plain(content)
+    if plain is not None:
+        return Nature("PPM", "grey" if len(plain) == 1 else "colour", *plain.shape[1:])
+    image = _opened(content, where)
+    mode = _MODES.get(image.mode, image.mode)
+    moving = ", animated" if getattr(image, "is_animated", False) else ""
+    width, height = image.size
+    upright = _orientation(image) < 5
+    return Nature(format_of(content[:_HEADER]) or "", mode + moving, *((height, width) if upright else (width, height)))
 
 
 def header(content: bytes, where: str) -> tuple[int, int, int]:

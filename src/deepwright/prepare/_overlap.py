@@ -40,7 +40,7 @@ def duplicates(frame: pl.DataFrame, split: Split, kinds: Mapping[str, str], inpu
     rows, share = int(twin.sum()), float(twin.mean())
     if rows < 2 or share <= _DUPLICATES:
         return
-    # Free texts of any length are not equal by chance; without one, few values may explain it.
+    # Free texts of any length and pictures are not equal by chance; without one, few values may explain it.
     chance = 0.0 if any(_prose(column) for column in columns) else _chance_of_twins(pl.DataFrame(columns)[split.train])
     examples = [
         f"row {test + 1} equals row {train + 1}"
@@ -119,11 +119,14 @@ def _plain(column: pl.Series, kind: str) -> pl.Series:
 
 
 def _prose(column: pl.Series) -> bool:
-    return column.dtype == pl.String and float(column.str.len_chars().mean() or 0.0) > 25  # type: ignore[arg-type]
+    """Texts of some length, or pictures."""
+    if column.dtype != pl.String:
+        return column.dtype == pl.Binary
+    return float(column.str.len_chars().mean() or 0.0) > 25  # type: ignore[arg-type]
 
 
 def _hashable(dtype: pl.DataType) -> bool:
-    return not dtype.is_nested() and dtype not in (pl.Object, pl.Binary)
+    return not dtype.is_nested() and dtype != pl.Object
 
 
 def _chance_of_twins(train: pl.DataFrame) -> float:

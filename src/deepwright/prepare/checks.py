@@ -17,9 +17,10 @@ from deepwright.kinds._shared import count, is_blank, shorten, texts
 class Check:
     """One thing to know before the scores are believed.
 
-    id:       "missing_target", "duplicates_across_splits", "target_leakage:COLUMN" (of a pair "target_leakage:A+B"),
-              "groups_straddle:COLUMN", "time_runs_backwards:COLUMN", "rare_class", "unseen_class", "class_imbalance",
-              "few_rows", "small_test"; what a recipe lists under `allow` is not reported.
+    id:       "missing_target", "duplicates_across_splits", "picture_twins:COLUMN", "target_leakage:COLUMN" (of a pair
+              "target_leakage:A+B"), "groups_straddle:COLUMN", "time_runs_backwards:COLUMN", "rare_class",
+              "unseen_class", "class_imbalance", "few_rows", "small_test"; what a recipe lists under `allow` is not
+              reported.
     severity: "info" worth knowing, "warn" scores may mislead, "error" scores will mislead.
     message:  with the evidence in numbers.
     """
@@ -55,17 +56,20 @@ def check(
     """
     from deepwright.prepare._giveaway import giveaways
     from deepwright.prepare._overlap import backwards, duplicates, straddling
+    from deepwright.prepare._picture_overlap import picture_twins
 
     frame = table.frame
     seen = (
         [name for name in frame.columns if name != target and kinds[name] != "id"] if inputs is None else list(inputs)
     )
     if target is None:
-        return sorted(duplicates(frame, split, kinds, seen), key=lambda one: _RANK[one.severity])
+        repeated = [*duplicates(frame, split, kinds, seen), *picture_twins(frame, split, kinds, seen, None)]
+        return sorted(repeated, key=lambda one: _RANK[one.severity])
     found = [
         *_missing_target(frame.get_column(target)),
         *giveaways(frame[split.train], kinds, seen, target, task),
         *duplicates(frame, split, kinds, seen),
+        *picture_twins(frame, split, kinds, seen, target),
         *straddling(frame, split, kinds, target),
         *backwards(frame, split, kinds, target),
         *(_classes(texts(frame.get_column(target)), split, target) if task == "classification" else ()),

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from deepwright.core.errors import DataError
 from deepwright.core.table import Table
-from deepwright.prepare.facts import facts
+from deepwright.prepare._contact_sheet import write_sheet
+from deepwright.prepare.facts import facts, labels_of
 from deepwright.prepare.infer import infer_kinds
 
 if TYPE_CHECKING:
@@ -16,22 +19,27 @@ _BARS = "▁▂▃▄▅▆▇█"
 _MOST_COLUMNS = 100
 """Columns that the terminal shows; the JSON has them all."""
 _MOST_SUSPICIOUS = 20
+_PICTURES, _PICTURE_BYTES = 10_000, 1 << 30
+"""Pictures, and bytes of encoded pictures, that are looked at."""
 
 
-def look(table: Table, overrides: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """What is in a table, JSON-able.
+def look(table: Table, overrides: Mapping[str, str] | None = None, sheet: Path | None = None) -> dict[str, Any]:
+    """What is in a table, JSON-able; `sheet` is a file that its pictures are drawn into.
 
     {"source", "format", "rows", "columns": [as in facts.json, with "type", "why" and "alternatives"
     [{"kind", "why"}]], "suspicious": [as in facts.json], "notes": what was done on reading, "override": how to
-    change a kind}. Raises NotFoundError for an unknown column or kind in `overrides` (column → kind).
+    change a kind, "sheet": the file, where one was written}. Raises NotFoundError for an unknown column or kind in
+    `overrides` (column → kind), DataError where there is no picture for the sheet.
     """
     views = infer_kinds(table.frame, overrides)
-    found = facts(table, {name: view.kind for name, view in views.items()})
+    kinds = {name: view.kind for name, view in views.items()}
+    found = facts(table, kinds, pictures=_PICTURES, picture_bytes=_PICTURE_BYTES)
     for column in found["columns"]:
         view = views[column["name"]]
         column["type"] = str(table.frame.schema[column["name"]])
         column["why"] = view.why
         column["alternatives"] = [{"kind": kind, "why": why} for kind, why in view.alternatives]
+    written = {} if sheet is None else {"sheet": _written(table, kinds, sheet)}
     return {
         "source": table.origin.source,
         "format": table.origin.format,
@@ -39,7 +47,21 @@ def look(table: Table, overrides: Mapping[str, str] | None = None) -> dict[str, 
         **found,
         "notes": list(table.origin.notes),
         "override": _override(found["columns"]),
+        **written,
     }
+
+
+def _written(table: Table, kinds: Mapping[str, str], sheet: Path) -> str:
+    """The contact sheet of the first column of pictures, written."""
+    name = next((name for name, kind in kinds.items() if kind == "image"), None)
+    if name is None:
+        raise DataError(
+            "a contact sheet shows pictures, this has no column of them.",
+            where=table.origin.source,
+            remedy="Leave --sheet out, or say which column holds pictures: --kind COLUMN=image.",
+        )
+    write_sheet(sheet, table.frame.get_column(name), labels_of(table, kinds))
+    return str(sheet)
 
 
 def render(content: Mapping[str, Any]) -> RenderableType:
@@ -58,6 +80,9 @@ def render(content: Mapping[str, Any]) -> RenderableType:
     if content["suspicious"]:
         parts.append(_suspicious_table(content["suspicious"]))
     parts.append(Text(content["override"], style="dim"))
+    if any(column["kind"] == "image" for column in columns):
+        sheet = content.get("sheet")
+        parts.append(Text(f"Contact sheet: {sheet or '--sheet pictures.png writes one'}", style="dim"))
     return Group(*parts)
 
 
@@ -94,6 +119,8 @@ def _values(column: Mapping[str, Any]) -> Any:
     """Range and histogram of numbers and times, the most frequent values of everything else."""
     from rich.text import Text
 
+    if "pictures" in column:
+        return Text(_pictures(column["pictures"]))
     if "histogram" in column:
         low, high = (_short(column[end]) for end in ("minimum", "maximum"))
         bars = Text(bars_of(column["histogram"]["counts"]), style="cyan")
@@ -104,6 +131,21 @@ def _values(column: Mapping[str, Any]) -> Any:
     if column["kind"] in ("id", "text", "image"):
         return Text(f"such as “{top[0][0]}”")
     return Text(", ".join(f"{value} ×{rows:,}" for value, rows in top[:6]) + (", …" if column["distinct"] > 6 else ""))
+
+
+def _pictures(fact: Mapping[str, Any]) -> str:
+    """ "28 × 28; grey", "90 × 120 to 480 × 640, median 160 × 240; colour ×90, palette ×10; JPEG ×90, PNG ×10"."""
+    if "smallest" not in fact:
+        return "none of the pictures can be read"
+    low, middle, high = (f"{fact[name][0]:,} × {fact[name][1]:,}" for name in ("smallest", "median", "largest"))
+    parts = [low if fact["sizes"] == 1 else f"{low} to {high}, median {middle}"]
+    for key in ("modes", "formats"):
+        found = fact[key]
+        if len(found) > 1:
+            parts.append(", ".join(f"{name} ×{rows:,}" for name, rows in found.items()))
+        elif key == "modes":  # of a single format the line below says it
+            parts.append(next(iter(found)))
+    return "; ".join(parts)
 
 
 def bars_of(counts: list[int]) -> str:
