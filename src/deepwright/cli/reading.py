@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -18,11 +19,23 @@ def add(app: typer.Typer) -> None:
         app.command()(verb)
 
 
-def look(data: DataArgument, query: Query = None, kind: KindOption = [], json: Json = False) -> None:  # noqa: B006
-    """What is in a file: columns, their kinds and why, missing values, ranges, histograms, suspicious things."""
-    from deepwright.api.looking import look as look_at
+def look(
+    data: DataArgument,
+    query: Query = None,
+    kind: KindOption = [],  # noqa: B006
+    sheet: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw some pictures of each class, PNG.")] = None,
+    json: Json = False,
+) -> None:
+    """What is in a file: columns, their kinds and why, missing values, ranges, histograms, suspicious things.
 
-    view = look_at(data, query=query, kinds=pairs(kind, "--kind"))
+    Of pictures: sizes, formats, those that cannot be read, and those that are the same or nearly so.
+    """
+    from deepwright.api.looking import look as look_at
+    from deepwright.api.telling import teller
+
+    tell = teller(quiet=json)
+    view = look_at(data, query=query, kinds=pairs(kind, "--kind"), sheet=sheet, progress=partial(tell.progress, "data"))
+    tell.clear()
     if json:
         print_json(view.content)
         return

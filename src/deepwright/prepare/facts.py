@@ -15,9 +15,12 @@ from deepwright.kinds._moments import moments
 from deepwright.kinds._shared import count, count_blank, distinct, floats, is_blank, texts
 from deepwright.kinds._tags import parse_tags
 from deepwright.kinds.time import said
+from deepwright.prepare._picture_facts import picture_facts
 
 _SAMPLE = 100_000
 """Rows that distinct values, medians, histograms and frequent values are taken from; more are thinned out evenly."""
+_PICTURES, _PICTURE_BYTES = 2_000, 100 << 20
+"""Pictures, and bytes of encoded pictures, that are looked at; a run reads them once more to learn from."""
 _BINS = 10
 _TOP = 10
 _LONGEST = 60
@@ -25,16 +28,33 @@ _LONGEST = 60
 _TARGET_NAME = re.compile(r"^(target|label|class|y|outcome|response|churn(ed)?|survived|fraud|default(ed)?)$", re.I)
 
 
-def facts(table: Table, kinds: Mapping[str, str]) -> dict[str, Any]:
+def facts(
+    table: Table, kinds: Mapping[str, str], *, pictures: int = _PICTURES, picture_bytes: int = _PICTURE_BYTES
+) -> dict[str, Any]:
     """{"columns": […], "suspicious": […]} as docs/run-folder.md says, JSON-able.
 
     Missing, minimum, maximum and mean are exact; distinct, median, histogram and top come from at most 100,000 rows
-    spread evenly ("sampled": true says so).
+    spread evenly ("sampled": true says so); what is said of pictures from at most `pictures`, or `picture_bytes` of
+    them ("looked_at" says how many).
     """
     step = -(-len(table) // _SAMPLE) if len(table) > _SAMPLE else 1
     columns = [_column(table.frame.get_column(name), kinds[name], step) for name in table.columns]
     suspicious = [found for column in columns for found in _suspicious(table.frame.get_column(column["name"]), column)]
+    for column in columns:
+        if column["kind"] == "image":
+            labels, values = labels_of(table, kinds), table.frame.get_column(column["name"])
+            column["pictures"], found = picture_facts(values, labels, most=pictures, most_bytes=picture_bytes)
+            suspicious += found
+    meant = {"column": table.origin.target, "what": "named like a target"}  # it is one
+    suspicious = [found for found in suspicious if not meant.items() <= found.items()]
     return {"columns": columns, "suspicious": suspicious + _repeated_rows(table.frame, kinds)}
+
+
+def labels_of(table: Table, kinds: Mapping[str, str]) -> pl.Series | None:
+    """The classes of the rows: the column that the data is there to predict, or one named like a target."""
+    likely = [table.origin.target, *(name for name in table.columns if _TARGET_NAME.search(name))]
+    name = next((name for name in likely if name is not None and kinds.get(name) == "category"), None)
+    return None if name is None else table.frame.get_column(name)
 
 
 def _column(column: pl.Series, kind: str, step: int) -> dict[str, Any]:
