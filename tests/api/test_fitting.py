@@ -71,11 +71,13 @@ def test_who_is_named_beside_a_group_stands_once_with_its_own_settings() -> None
 
     task = find("task", "classification").fit(_frame()["y"], {})
     content: dict[str, Any] = {"data": {"source": "frame"}, "task": {"target": "y"}, "contenders": ["all"]}
-    plain = entries(Recipe.model_validate(content), task)
+    forms = frozenset({"number"})
+    plain = entries(Recipe.model_validate(content), task, forms)
     labels = [entry.label for entry in plain]
-    assert len(set(labels)) == len(labels) and {"linear", "linear_network", *everyone(task)} == set(labels)
+    assert len(set(labels)) == len(labels)
+    assert {"linear", "linear_network", *everyone(task, forms)} == set(labels)
     for key in ("contenders.tabm.training.lr", "contenders.linear_network.training.lr", "training.lr"):
-        edited = entries(Recipe.model_validate(edit(content, key, 0.125)), task)
+        edited = entries(Recipe.model_validate(edit(content, key, 0.125)), task, forms)
         assert sorted(entry.label for entry in edited) == sorted(labels)
         rates = {
             e.label: e.made.options.training["lr"] for e in edited if e.family == "deep" and e.made.options.training

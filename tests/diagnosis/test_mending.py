@@ -103,7 +103,14 @@ class TestContenders:
 
     def test_the_default_list_is_written_out(self) -> None:
         edited = edit({"task": {"target": "y"}}, "contenders.tabm.training.lr", 0.1)
-        assert edited["contenders"] == ["rule", "linear", "boosted_trees", {"network": "tabm", "training": {"lr": 0.1}}]
+        own = {"network": "tabm", "training": {"lr": 0.1}}
+        assert edited["contenders"] == ["rule", "linear", "boosted_trees", "networks", own]
+
+    def test_training_reaches_the_networks_that_the_columns_are_yet_to_choose(self) -> None:
+        edited = edit({"task": {"target": "y"}}, "training.lr", 0.1)
+        assert edited["contenders"] == ["rule", "linear", "boosted_trees", {"networks": {"training": {"lr": 0.1}}}]
+        again = edit(edited, "training.epochs", 3)
+        assert again["contenders"][3] == {"networks": {"training": {"lr": 0.1, "epochs": 3}}}
 
     def test_one_that_is_not_there_is_named_with_the_nearest(self) -> None:
         with pytest.raises(NotFoundError, match="Did you mean 'tabm'"):

@@ -102,7 +102,7 @@ def run(
     started = time.perf_counter()
     ground = make_ground(recipe, read_data(recipe, data), tell)
     recipe = ground.recipe
-    wanted = entries(recipe, ground.task)  # what does not fit says so before a folder is made
+    wanted = entries(recipe, ground.task, ground.forms)  # what does not fit says so before a folder is made
     look_for_weights(wanted)
     name = recipe.name or Path(recipe.data.source).stem
     place = Path(folder) if folder else new_run_folder(RUNS, name)
@@ -139,7 +139,7 @@ def resume(folder: str | Path, *, data: Any = None, trust: Sequence[str] = (), q
     ground.keep(book)
     book.note(state="running")
     tell.line(f"Resuming {folder}")
-    return _go(ground, entries(recipe, ground.task), book, tell)
+    return _go(ground, entries(recipe, ground.task, ground.forms), book, tell)
 
 
 def _go(ground: Ground, wanted: Sequence[Entry], book: Book, tell: Teller) -> Run:

@@ -11,6 +11,7 @@ from deepwright.core.encoding import Encoding
 from deepwright.core.errors import DataError, RecipeError, not_found
 from deepwright.core.find import find, names
 from deepwright.core.metric import Answers, Metric
+from deepwright.core.offers import written_out
 from deepwright.core.recipe import Recipe
 from deepwright.core.table import PARTS, Split, Table
 from deepwright.core.task import TargetTask, Task
@@ -41,6 +42,11 @@ class Ground:
     def rows(self, part: str) -> pl.DataFrame:
         """The input columns, and the target where there is one, of "train", "valid" or "test"."""
         return self._parts[part]
+
+    @property
+    def forms(self) -> frozenset[str]:
+        """Of the fields that the input columns give."""
+        return self.encoding.signature.forms
 
     def groups(self, part: str) -> np.ndarray | None:
         """A group id for each row of a part, where rows belong together."""
@@ -203,6 +209,8 @@ def make_ground(recipe: Recipe, source: Any, tell: Teller) -> Ground:
     train = table.frame[dealt.train]
     constants = task_type.keeps_constants
     fitted = fit_encoding(train, views, target, recipe.data, seed=recipe.seed, keeps_constants=constants)
+    contenders = written_out(recipe.contenders or (), fitted.encoding.signature.forms)
+    recipe = recipe.model_copy(update={"contenders": contenders})
     task = task_type.ask(train, target, fitted.encoding, recipe.task.options)
     checks = check(table, dealt, kinds, predicted, task.name, inputs=fitted.encoding.columns)
     _announce(table, dealt, task, why_task, recipe, tell)

@@ -79,7 +79,7 @@ def _tried(data: Any, target: str, network: str, overrides: Sequence[str]) -> Tr
         content = apply_override(content, override)
     recipe = validate(content, where="probe")
     ground: Ground = make_ground(recipe, data, Teller())
-    made = entries(recipe, ground.task)[0].made
+    made = entries(recipe, ground.task, ground.forms)[0].made
     if not isinstance(made, NetworkContender):
         raise RecipeError("a probe needs a network.", where="contenders", remedy="Name one with --network.")
     chosen = made.chosen

@@ -41,8 +41,8 @@ class Network(nn.Module):
     published:   parameter counts a reader can check.
     recommended: keys of Plan that its authors (or our measurements) recommend; a recipe's own keys come first.
     trial:       settings that its contract tries it with, where with those it has without any it would take minutes.
-    first_choice: names of it that enter a contest by default where they read the columns, each with its place among such
-                 names, the simplest first; in plain values, since it is read without loading the file.
+    first_choice: names of it that enter a contest by default where they read the columns, each with its place among
+                 such names, the simplest first; in plain values, since it is read without loading the file.
     per_position: whether it answers at every position of a sequence, (B, T, outputs), and not once for a row.
     signature:   what it was built to read.
     """

@@ -73,6 +73,17 @@ def find(family: str, name: str) -> type[Any]:
     return classes[0]
 
 
+def said(family: str, name: str, attribute: str) -> Any:
+    """What a component's class says under `attribute` in plain values, read from its file without importing it:
+    literals, frozenset(…), and constants of its file or of one of ours that it imports; None for anything else."""
+    tree = _parse(file_of(family, name))
+    for cls in (node for node in tree.body if isinstance(node, ast.ClassDef)):
+        for target, value in _assignments(cls.body):
+            if target == attribute:
+                return _plain(value, tree)
+    return None
+
+
 def preset(family: str, name: str) -> dict[str, Any]:
     """The settings that the name stands for: `NAMES[name]` of its file, or {} where the name is the file's own."""
     return {} if ":" in name else dict(_literal_names(file_of(family, name)).get(name, {}))
@@ -105,12 +116,46 @@ def _parse(file: Path) -> ast.Module:
 
 
 def _literal_names(file: Path) -> dict[str, dict[str, Any]]:
-    for node in _parse(file).body:
+    found = dict(_assignments(_parse(file).body)).get("NAMES")
+    return dict(ast.literal_eval(found)) if found is not None else {}
+
+
+def _assignments(body: list[ast.stmt]) -> list[tuple[str, ast.expr]]:
+    """(name, value) of every plain assignment."""
+    found = []
+    for node in body:
         if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None:
             target = node.targets[0] if isinstance(node, ast.Assign) else node.target
-            if isinstance(target, ast.Name) and target.id == "NAMES":
-                return dict(ast.literal_eval(node.value))
-    return {}
+            if isinstance(target, ast.Name):
+                found.append((target.id, node.value))
+    return found
+
+
+def _plain(node: ast.expr, tree: ast.Module) -> Any:
+    """The value of an expression of `tree`, None where it is not plain."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "frozenset":
+        return frozenset(_plain(node.args[0], tree) or ()) if node.args else frozenset()
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
+        left, right = _plain(node.left, tree), _plain(node.right, tree)
+        return None if left is None or right is None else left | right
+    if isinstance(node, ast.Name):
+        return _constant(node.id, tree)
+    try:
+        return ast.literal_eval(node)
+    except ValueError:
+        return None
+
+
+def _constant(name: str, tree: ast.Module) -> Any:
+    for target, value in _assignments(tree.body):
+        if target == name:
+            return _plain(value, tree)
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom) and any(alias.name == name for alias in node.names):
+            package, _, path = (node.module or "").partition(".")
+            file = _ROOT.joinpath(*path.split(".")).with_suffix(".py")
+            return _constant(name, _parse(file)) if package == _ROOT.name and file.is_file() else None
+    return None
 
 
 def _is_final(candidate: object, base: type, module: str) -> bool:

@@ -10,7 +10,7 @@ from pydantic import Field
 from deepwright.core.config import Config, Seconds
 from deepwright.core.find import names
 
-GROUPS = ("rule", "all")
+GROUPS = ("rule", "networks", "all")
 """Entries of `contenders` that stand for several."""
 NOT_IN_ALL = frozenset({"network", "network_features", "rule_base"})
 """Contenders that "all" leaves out: they need settings of their own."""
@@ -121,10 +121,10 @@ class Recipe(Config):
     task: TaskRecipe
     """What is asked."""
     contenders: tuple[str | dict[str, Any], ...] | None = None
-    """Who may answer: a contender's or network's name, "rule", "all", or an object
+    """Who may answer: a contender's or network's name, "rule", "networks", "all", or an object
     {network: mlp, config: {widths: [16]}, training: {epochs: 100}, as: small} or {boosted_trees: {…}}, which takes the
     place of the one of its name in "rule" or "all"; without it those that the task names: for a column to predict rule,
-    linear, boosted_trees and tabm."""
+    linear, boosted_trees and networks: tabm for tables, lenet5 and resnet20 for pictures."""
     time: Seconds | None = 300.0
     """For all contenders together, saving and report apart: seconds, "60s", "5m"; null: as long as it takes."""
     seed: int = Field(default=0, ge=0)

@@ -125,7 +125,7 @@ class TargetTask(Task):
         tagging:        prediction (list of strings), "p(TAG)" for each tag
     """
 
-    entrants = ("rule", "linear", "boosted_trees", "tabm")
+    entrants = ("rule", "linear", "boosted_trees", "networks")
     permutes = True
     target: str
 

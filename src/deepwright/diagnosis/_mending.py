@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from deepwright.core.errors import RecipeError, not_found
 from deepwright.core.find import find, names
+from deepwright.core.offers import NETWORKS, is_first_choice
 from deepwright.core.recipe import GROUPS, NOT_IN_ALL, label, network_label
 from deepwright.core.task import TargetTask
 
@@ -102,6 +103,8 @@ def _one(entries: list[Any], name: str, path: Sequence[str], value: Any, key: st
 
 def _member(entries: list[Any], name: str) -> str | dict[str, Any] | None:
     """An entry of its own for a contender that a group among the entries stands for; None where none does."""
+    if "networks" in entries and is_first_choice(name):
+        return {"network": name}
     if "all" in entries:
         network = next((net for net in _by_name_alone() if network_label(net) == name), None)
         if network is not None:
@@ -131,16 +134,16 @@ def _by_name_alone() -> list[str]:
 
 def _is_network(entry: str | Mapping[str, Any]) -> bool:
     if isinstance(entry, str):
-        return entry in names("network") and entry not in names("contender")
-    return "network" in entry
+        return entry == NETWORKS or (entry in names("network") and entry not in names("contender"))
+    return "network" in entry or NETWORKS in entry
 
 
 def _with(entry: str | Mapping[str, Any], path: Sequence[str], value: Any, key: str) -> dict[str, Any]:
     """The entry as an object with one of its options changed."""
     if isinstance(entry, str):
-        if entry in GROUPS:
+        if entry in GROUPS and entry != NETWORKS:
             raise RecipeError(f"'{entry}' stands for several contenders.", where=key, remedy="Name the one you mean.")
-        entry = {"network": entry} if _is_network(entry) else {entry: {}}
+        entry = {"network": entry} if _is_network(entry) and entry != NETWORKS else {entry: {}}
     if "network" in entry or path[0] == "as":
         return _set(entry, path, value, key)
     own = next(name for name in entry if name != "as")

@@ -35,6 +35,7 @@ class LeNet5(ImageNetwork):
 
     paper = "LeCun, Bottou, Bengio, Haffner, 1998, Gradient-Based Learning Applied to Document Recognition"
     takes = frozenset({"image"})
+    first_choice = {"lenet5": 1}
     published = (
         Published(
             what="28 × 28 grey, 10 classes",

@@ -54,6 +54,7 @@ class CifarResNet(ImageNetwork):
 
     paper = "He, Zhang, Ren, Sun, 2015, Deep Residual Learning for Image Recognition, section 4.2"
     takes = frozenset({"image"})
+    first_choice = {"resnet20": 2}
     published = (
         Published(
             name="resnet20", what=_WHAT, parameters=269_722, signature=_PHOTO, outputs=10, config=NAMES["resnet20"]

@@ -37,6 +37,7 @@ class TabM(Network):
 
     paper = "Gorishniy, Kotelnikov, Babenko, 2024, TabM"
     takes = TABLE_FORMS
+    first_choice = {"tabm": 1}
     published = (
         Published(
             what="the authors' first suggestion on 8 plain numbers: 32 members, 3 blocks of 512, no embedding",
