@@ -24,7 +24,7 @@ from deepwright.prepare.splits import split
 RNG = np.random.default_rng(3)
 
 
-def scene(seed: int, side: int = 48) -> Image.Image:
+def scene(seed: int, side: int = 128) -> Image.Image:
     """Something like a photograph: smooth, in colour, different for every seed."""
     coarse = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), dtype=np.uint8)
     return Image.fromarray(coarse).resize((side + 16, side), Image.Resampling.BICUBIC)
@@ -49,7 +49,7 @@ def table_of(pictures: list[bytes | None], **others: list[object]) -> Table:
 
 
 SAVED_AGAIN = {
-    "as JPEG": lambda picture: encoded(picture, "JPEG", quality=60),
+    "as JPEG": lambda picture: encoded(picture, "JPEG", quality=75),
     "smaller": lambda picture: encoded(picture.resize((picture.width // 2, picture.height // 2))),
     "brighter": lambda picture: encoded(ImageEnhance.Brightness(picture).enhance(1.1)),
     "paler": lambda picture: encoded(ImageEnhance.Contrast(picture).enhance(0.7)),
@@ -173,7 +173,7 @@ def test_contact_sheet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
 def test_a_sheet_without_classes_and_what_look_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pl.DataFrame({"image": [encoded(scene(i)) for i in range(25)]}).write_parquet(tmp_path / "t.parquet")
     assert main(["look", str(tmp_path / "t.parquet"), "--sheet", str(tmp_path / "s.png")]) == 0
-    assert "48 × 64; colour" in capsys.readouterr().out
+    assert "128 × 144; colour" in capsys.readouterr().out
     with Image.open(tmp_path / "s.png") as sheet:
         assert sheet.size == (6 + 10 * 102, 6 + 3 * 102)
     assert main(["look", str(tmp_path / "t.parquet")]) == 0

@@ -1,10 +1,11 @@
 """Examined pictures: what each is, whether it can be read, and which of them are the same or nearly so.
 
 Two pictures are nearly the same where their difference hashes differ in at most 4 of 64 bits and, since plain pictures
-share hashes by chance, their thumbnails of 16 × 18 pixels in colour differ by at most a tenth of their contrast once
-brightness and contrast of each are taken out. Saving again, shrinking and changes of brightness stay within that; a
-cut, a turn or a mirrored copy does not. The hash (Krawetz: "Kind of like that", 2013): of 8 × 9 mean grey values,
-whether each is brighter than its right neighbour.
+share hashes by chance, their thumbnails of 16 × 18 pixels in colour differ by at most 6 % of their contrast once
+brightness and contrast of each are taken out. Of 200 photographs all were found again at half their size, 98 % saved
+with losses, 96 % with less contrast, 69 % a fifth brighter (what is white stays white); of pairs of MNIST's digits one
+in 6 million is mistaken. A cut, a turn or a mirrored copy is another picture. The hash (Krawetz: "Kind of like that",
+2013): of 8 × 9 mean grey values, whether each is brighter than its right neighbour.
 """
 
 from __future__ import annotations
@@ -25,9 +26,11 @@ from deepwright.kinds._shared import is_blank
 
 BITS = 4
 """Bits of the difference hash in which near-duplicates differ, at most."""
-SHARE = 0.1
+SHARE = 0.06
 """Mean difference of their thumbnails, at most, of the mean difference within one."""
 _SHAPE = (3, 16, 18)
+_FINER = 3
+"""Times as finely as that a picture is read; else how a JPEG was made smaller on the way would tell copies apart."""
 _STEP = 2.0
 """Levels of grey by which a neighbour is brighter, of 255; less is noise of saving."""
 _BLOCK, _PAIRS = 1_000, 2_000
@@ -112,6 +115,7 @@ class _Look:
     thumb: np.ndarray
 
 
+_READ = (3, 16 * _FINER, 18 * _FINER)
 _NOTHING = np.zeros(_SHAPE, dtype=np.uint8)
 
 
@@ -128,10 +132,16 @@ def _looks(files: PictureFiles, values: list[Any]) -> Iterator[_Look]:
             continue
         try:
             content, where = files.content(value)
-            thumb = fitted(content, where, _SHAPE)  # reads to the end: a picture that is cut off says so
+            thumb = _thumb(fitted(content, where, _READ))  # reads to the end: a picture that is cut off says so
             yield _Look(nature(content, where), "", hashlib.blake2b(content, digest_size=16).digest(), thumb)
         except DataError as error:
             yield _Look(None, error.message.rstrip("."), b"", _NOTHING)
+
+
+def _thumb(pixels: np.ndarray) -> np.ndarray:
+    """(3, 16, 18) uint8 from (3, 48, 54)."""
+    means = pixels.reshape(3, 16, _FINER, 18, _FINER).mean(axis=(2, 4))
+    return np.round(means).astype(np.uint8)
 
 
 def _hashes(thumbs: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from deepwright.kinds._shared import count, texts
 from deepwright.prepare._picture_facts import spread
 from deepwright.prepare.checks import Check
 
-_TEST, _TRAIN = 1_000, 4_000
+_TEST, _TRAIN = 500, 2_500
 _TEST_BYTES, _TRAIN_BYTES = 25 << 20, 100 << 20
 """Pictures, and bytes of encoded pictures, that are compared; of more, a part is spread evenly over the rows."""
 _SHARE = 0.005

@@ -19,7 +19,7 @@ from deepwright.prepare._picture_facts import picture_facts
 
 _SAMPLE = 100_000
 """Rows that distinct values, medians, histograms and frequent values are taken from; more are thinned out evenly."""
-_PICTURES, _PICTURE_BYTES = 2_000, 100 << 20
+_PICTURES, _PICTURE_BYTES = 1_500, 100 << 20
 """Pictures, and bytes of encoded pictures, that are looked at; a run reads them once more to learn from."""
 _BINS = 10
 _TOP = 10
