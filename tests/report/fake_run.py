@@ -418,6 +418,10 @@ def _pictures(folder: Path, frame: pl.DataFrame, target: str) -> None:
     strip = {"layer": "first", "shape": [6, 8, 8], "shown": 6, "strip": said(1, 8, 48)}
     exhibits = {
         "networks": [network],
+        "augmented": {
+            "steps": ["crop 4", "flip"],
+            "pictures": [{"before": said(1, 8, 8), "after": [said(1, 8, 8)] * 5}],
+        },
         "pictures": {
             "column": "photo",
             "filters": {"layer": "first", "count": 64, "kernel": [3, 3], "pictures": [said(1, 3, 3)] * 20},

@@ -27,7 +27,7 @@ def built(name: str, *fields: Field) -> Network:
 
 
 def described(net: Network) -> Anatomy:
-    said = json.loads(json.dumps(anatomy({"net": net})))
+    said = json.loads(json.dumps(anatomy({"net": (net, net.signature)})))
     return Anatomy.model_validate(said[0])
 
 

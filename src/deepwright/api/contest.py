@@ -113,9 +113,18 @@ def _fit(entry: Entry, ground: Ground, book: Book, tell: Teller, share: float | 
     if scores["deep"] and scores["deep"]["stopped"] == "time":
         notes.append(f"The clock ended training after {scores['deep']['epochs']:g} epochs. {NOT_REPEATABLE}")
     scores["notes"] = notes
-    exhibits = model.exhibits(ground.rows("valid"))
+    exhibits = _exhibits(model, ground, notes)
     kept = book.keep_model(label, model, scores, exhibits)
     return Standing(entry=entry, model=model, scores=kept, predictions=predictions, valid=valid)
+
+
+def _exhibits(model: Model, ground: Ground, notes: list[str]) -> dict[str, Any] | None:
+    """What people look at; where a model of one's own cannot be looked into, that costs the pictures only."""
+    try:
+        return model.exhibits(ground.rows("valid"))
+    except (ArithmeticError, ValueError, TypeError, LookupError, AttributeError, RuntimeError) as error:
+        notes.append(f"What it does inside could not be shown: {type(error).__name__}: {error}")
+        return None
 
 
 def _scores_after_fit(model: Model, ground: Ground, valid: Answers) -> dict[str, Any]:

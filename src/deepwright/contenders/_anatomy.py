@@ -12,23 +12,25 @@ from deepwright.blocks.network import Network
 from deepwright.core.fields import Signature
 
 
-def anatomy(nets: Mapping[str, Network]) -> list[dict[str, Any]]:
-    """What each network reads, and its layers in order of use: {name, about, reads, layers}; see docs/run-folder.md."""
+def anatomy(nets: Mapping[str, tuple[Network, Signature]]) -> list[dict[str, Any]]:
+    """Of each network what it reads and its layers in order of use: {name, about, reads, layers}, see
+    docs/run-folder.md. nets: name → network and what it was built to read."""
     return [
         {
             "name": name,
             "about": net.about(),
-            "reads": reads(net.signature),
-            "layers": [_plain(layer) for layer in describe(net, net.signature)],
+            "reads": reads(signature),
+            "layers": [_plain(layer) for layer in describe(net, signature)],
         }
-        for name, net in nets.items()
+        for name, (net, signature) in nets.items()
     ]
 
 
-def networks_of(learner: nn.Module) -> dict[str, Network]:
-    """Name → network, of the parts of a learner that learn; copies that only follow are left out."""
+def networks_of(learner: nn.Module) -> dict[str, tuple[Network, Signature]]:
+    """Name → network and what it reads, of the parts of a learner that learn; copies that only follow are left out."""
     found = {name: part for name, part in learner.named_modules() if isinstance(part, Network)}
-    return {name: net for name, net in found.items() if any(p.requires_grad for p in net.parameters())}
+    learning = {name: net for name, net in found.items() if any(p.requires_grad for p in net.parameters())}
+    return {name: (net, net.signature) for name, net in learning.items()}
 
 
 def reads(signature: Signature) -> dict[str, Any]:

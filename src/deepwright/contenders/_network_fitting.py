@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from deepwright.blocks.network import Network
+from deepwright.contenders._augmentation_preview import preview
 from deepwright.contenders._augmenting import augmented, harmless, told
 from deepwright.contenders._freezing import Frozen, stages
 from deepwright.contenders._network_model import Blueprint, NetworkModel
@@ -60,7 +61,7 @@ class Fitting:
             self._trial(net, columns, plan, judge, course, state)
             result = _better(course, net)
             if course.restart + 1 >= self.chosen.restarts:
-                return self._model(net, result, plan)
+                return self._model(net, result, plan, preview(plan, self._blueprint().signature, columns))
             course, state = course.next(result), None
 
     def _build(self, restart: int, columns: Columns) -> Network:
@@ -131,7 +132,9 @@ class Fitting:
         parts += [dict(self.start.told)] if self.start else []
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
-    def _model(self, net: Network, result: dict[str, Any], plan: Plan) -> NetworkModel:
+    def _model(
+        self, net: Network, result: dict[str, Any], plan: Plan, augmented: dict[str, Any] | None
+    ) -> NetworkModel:
         net.load_state_dict(result["weights"])
         shown = plan.model_dump(mode="json", exclude={"time"}) | {"time": self.plan.time}
         deep = {
@@ -152,7 +155,8 @@ class Fitting:
         if result["stopped"] == "time" and result["epochs"] < 1:
             deep["note"] = "The time ended before one pass over the training rows: give it more, or fewer rows."
             self.brief.progress(1.0, deep["note"])
-        return NetworkModel(net, self._blueprint(), self.brief.task, self.brief.encoding, deep)
+        shown = {"augmented": augmented} if augmented else {}
+        return NetworkModel(net, self._blueprint(), self.brief.task, self.brief.encoding, deep, shown)
 
 
 def _better(course: Course, net: Network) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,13 +64,21 @@ class NetworkModel(Model):
     """A network with what it was trained on and how."""
 
     def __init__(
-        self, net: Network, blueprint: Blueprint, task: TargetTask, encoding: Encoding, deep: dict[str, Any]
+        self,
+        net: Network,
+        blueprint: Blueprint,
+        task: TargetTask,
+        encoding: Encoding,
+        deep: dict[str, Any],
+        shown: Mapping[str, Any] | None = None,
     ) -> None:
+        """shown: what its training has to show, for exhibits.json; not saved with the model."""
         self.net = net.cpu().eval()
         self.blueprint = blueprint
         self.task = task
         self.encoding = encoding
         self.deep = deep
+        self.shown = dict(shown or {})
 
     def predict(self, frame: pl.DataFrame) -> pl.DataFrame:
         with _threads(self.net):
@@ -88,7 +96,7 @@ class NetworkModel(Model):
         best = f" (best {self.deep['best_epoch']})" if self.deep["best_epoch"] is not None else ""
         why = REASONS.get(self.deep["stopped"], "stopped")
         told = f"{self.net.about()}, {size} parameters, {why} after {self.deep['epochs']} epochs{best}."
-        return told + "".join(f" {self.deep[key]}" for key in ("began", "note") if self.deep.get(key))
+        return told + "".join(f" {self.deep[key]}" for key in ("began", "augmented", "note") if self.deep.get(key))
 
     def history(self) -> dict[str, Any]:
         return self.deep
@@ -96,14 +104,14 @@ class NetworkModel(Model):
     def exhibits(self, frame: pl.DataFrame) -> dict[str, Any]:
         """The network layer by layer, and what it makes of pictures where it reads any."""
         with _threads(self.net):
-            anatomies = anatomy({self.blueprint.network: self.net})
+            anatomies = anatomy({self.blueprint.network: (self.net, self.blueprint.signature)})
             pictures = self.encoding.signature.of("image")
             if not pictures or not frame.height:
-                return {"networks": anatomies}
+                return {**self.shown, "networks": anatomies}
             cost = sum(layer["multiply_adds"] for layer in anatomies[0]["layers"])
             key = f"image:{pictures[0].name}"
             viewer = Viewer(net=self.net, task=self.task, encoding=self.encoding, key=key, cost=cost)
-            return {"networks": anatomies, "pictures": viewer.show(frame)}
+            return {**self.shown, "networks": anatomies, "pictures": viewer.show(frame)}
 
 
 REASONS = {

@@ -23,7 +23,7 @@ from deepwright.contenders._network_rows import inputs
 from deepwright.core.encoding import Encoding
 from deepwright.core.metric import Answers
 from deepwright.core.task import TargetTask
-from deepwright.kinds._thumbnails import png
+from deepwright.kinds._thumbnails import as_bytes, png, shrunk
 
 if TYPE_CHECKING:
     import polars as pl
@@ -111,7 +111,7 @@ class Viewer:
         activation = class_activation(self.net, batch, self.key, lambda outputs: _logit(outputs, code))  # (h, w)
         covered = self._covered(batch, code, along) if along else None  # (H, W)
         return entry | {
-            "picture": _encoded(_small(_pixels(batch[self.key][0]))),
+            "picture": _encoded(shrunk(as_bytes(batch[self.key][0].numpy()), _SIDE)),
             "activation": _grid(activation),
             "occlusion": _grid(covered),
             "deletion": {
@@ -184,7 +184,10 @@ class Viewer:
         """The picture and, at a few depths, the maps that vary most over it, each from its lowest value to its highest,
         side by side."""
         seen = _depths(maps_on_the_way(self.net, batch, self.key))
-        return {"picture": _encoded(_small(_pixels(batch[self.key][0]))), "layers": [_strip(one) for one in seen]}
+        return {
+            "picture": _encoded(shrunk(as_bytes(batch[self.key][0].numpy()), _SIDE)),
+            "layers": [_strip(one) for one in seen],
+        }
 
 
 def filters(net: nn.Module, channels: int) -> dict[str, Any] | None:
@@ -270,22 +273,6 @@ def _logit(outputs: Tensor, code: int) -> Tensor:
     if len(said) == 1:
         return said[0] if code else -said[0]
     return said[code]
-
-
-def _pixels(picture: Tensor) -> np.ndarray:
-    """(C, H, W) uint8 of a picture as encoded."""
-    whole = picture if picture.dtype == torch.uint8 else (255 * picture).round().clamp(0, 255).to(torch.uint8)
-    return whole.numpy()
-
-
-def _small(pixels: np.ndarray) -> np.ndarray:
-    """(C, H, W) with sides of at most `_SIDE`."""
-    height, width = pixels.shape[1:]
-    step = max(height, width) / _SIDE
-    if step <= 1:
-        return pixels
-    size = (max(1, round(height / step)), max(1, round(width / step)))
-    return F.adaptive_avg_pool2d(torch.from_numpy(pixels).float(), size).round().to(torch.uint8).numpy()
 
 
 def _encoded(pixels: np.ndarray) -> str:

@@ -72,6 +72,12 @@ def sample(columns: Columns) -> Batch:
     return _take(columns, torch.arange(0, rows, max(1, -(-rows // _SEEN))))
 
 
+def spread(columns: Columns, count: int) -> tuple[Batch, Tensor]:
+    """At most `count` rows, evenly spaced from the first to the last, and (B,) their numbers."""
+    index = torch.linspace(0, rows_in(columns) - 1, min(count, rows_in(columns))).round().long()
+    return _take(columns, index), index
+
+
 def head(columns: Columns, rows: int) -> Batch:
     """The first rows."""
     return _take(columns, torch.arange(min(rows, rows_in(columns))))

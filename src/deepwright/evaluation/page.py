@@ -33,12 +33,12 @@ _INPUTS = 10
 _CLASSES = 60
 """Classes listed at most."""
 
-_NETWORK = ("network_anatomy", "first_layer_filters", "feature_maps", "class_activation")
+_NETWORK = ("network_anatomy", "class_activation", "first_layer_filters", "feature_maps")
 """Figures of what is inside a network."""
 
 _ALWAYS = (
     *("contest", "target_distribution", "data_columns", "learning_curves", "learning_curve_rows", "importance"),
-    *("contact_sheet", "picture_mistakes", *_NETWORK),
+    *("contact_sheet", "augmentation_preview", "picture_mistakes", *_NETWORK),
 )
 """Figures that have a place of their own on the page; the task's others stand under "In detail"."""
 

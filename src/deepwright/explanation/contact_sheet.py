@@ -30,7 +30,7 @@ def contact_sheet(
     train: the training rows; rows: (B,) their numbers in the whole table; seed: of the draw.
 
     Columns: `row`, `label` (the class, or the value to predict; null where there is none), `picture` (PNG, null where
-    it cannot be read). Rows of a class stand together, the largest class first; values to predict stand by size.
+    it cannot be read). Rows of a class stand together, classes in order of number or alphabet; values by size.
     """
     columns = picture_columns(encoding)
     if not columns or not train.height:
@@ -63,10 +63,18 @@ def _drawn(task: Task, labels: pl.Series, rng: np.random.Generator) -> np.ndarra
         values = labels.gather(chosen).cast(pl.Float64, strict=False)
         return chosen[values.arg_sort(nulls_last=True).to_numpy()] if task.name == "regression" else chosen
     counted = labels.drop_nulls().value_counts(sort=True).sort(["count", labels.name], descending=[True, False])
-    classes = counted[labels.name].to_list()[:_CLASSES]
+    classes = sorted(counted[labels.name].to_list()[:_CLASSES], key=_in_order)
     each = min(_EACH, max(1, _PICTURES // max(1, len(classes))))
     found = []
     for name in classes:
         own = (labels == name).arg_true().to_numpy()
         found.append(np.sort(rng.choice(own, min(each, len(own)), replace=False)))
     return np.concatenate(found)
+
+
+def _in_order(name: str) -> tuple[bool, float, str]:
+    """2 before 10, numbers before words."""
+    try:
+        return False, float(name), name
+    except ValueError:
+        return True, 0.0, name

@@ -38,6 +38,26 @@ def png(pixels: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
+def as_bytes(pixels: np.ndarray) -> np.ndarray:
+    """(C, H, W) uint8 of pixels that are bytes, or numbers from 0 to 1."""
+    if pixels.dtype == np.uint8:
+        return pixels
+    return np.clip(np.round(255 * np.asarray(pixels, dtype=np.float32)), 0, 255).astype(np.uint8)
+
+
+def shrunk(pixels: np.ndarray, side: int) -> np.ndarray:
+    """(C, H, W) uint8 with sides of at most `side` pixels, smoothed; smaller ones as they are."""
+    height, width = pixels.shape[1:]
+    scale = side / max(height, width)
+    if scale >= 1:
+        return pixels
+    from PIL import Image
+
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    planes = [Image.fromarray(plane).resize(size, Image.Resampling.BOX) for plane in pixels]
+    return np.stack([np.asarray(plane) for plane in planes])
+
+
 def _small(content: bytes, where: str, side: int) -> bytes:
     channels, height, width = header(content, where)
     scale = min(1.0, side / max(height, width))
