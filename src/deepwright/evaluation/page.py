@@ -33,7 +33,7 @@ _INPUTS = 10
 _CLASSES = 60
 """Classes listed at most."""
 
-_NETWORK = ("network_anatomy", "class_activation", "first_layer_filters", "feature_maps")
+_NETWORK = ("network_anatomy", "first_layer_filters", "class_activation", "feature_maps")
 """Figures of what is inside a network."""
 
 _ALWAYS = (

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _MOST = 6
+_INSIDE = 3
+"""Lines that leave room for their names among them; those of more stand above."""
 
 Curve = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray, float]]
 
@@ -52,8 +54,11 @@ def draw_lines(axes: Axes, drawn: list[Line], area: str, corner: Any) -> None:
     axes.set_xlim(-0.01, 1.01)
     axes.set_ylim(-0.01, 1.03)
     style.grid(axes, "both")
-    words = axes.legend(fontsize=11, loc=corner, labelcolor=style.INK, handlelength=2.6, facecolor=style.PAPER)
-    words.get_frame().set(edgecolor="none", alpha=0.85, linewidth=0)  # many lines may run behind it
+    look: dict[str, Any] = {"frameon": False, "fontsize": 11, "labelcolor": style.INK, "handlelength": 2.6}
+    if len(drawn) > _INSIDE:
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2, **look)
+    else:
+        axes.legend(loc=corner, **look)
 
 
 def said(drawn: list[Line]) -> str:
