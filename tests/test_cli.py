@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from deepwright.cli import main
+from deepwright.sources._bundled import FOLDER
 
 QUICK = ["--contenders", "rule,linear", "--quiet"]
 
@@ -97,13 +98,15 @@ def test_unseen_values_are_flagged(capsys: pytest.CaptureFixture[str], run_folde
         (["fit", "penguins", "--target", "species", "data.splt.seed=1"], "RecipeError", "split"),
         (["fit", "penguins", "--target", "species", "data.split.test=2"], "RecipeError", "1"),
         (["fit", "penguins", "--target", "species", "--time", "soon"], "RecipeError", "90s"),
-        (["fit", "penguins"], "RecipeError", "species"),
+        (["fit", str(FOLDER / "penguins.csv")], "RecipeError", "species"),
         (["run", "xorr"], "NotFoundError", "xor"),
         (["show", "nowhere"], "RunError", "list runs"),
         (["list", "network"], "NotFoundError", "networks"),
         (["check", "network", "mlpp"], "NotFoundError", "mlp"),
     ],
-    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+    ids=lambda value: (
+        " ".join(value[:1] + [Path(word).name for word in value[1:]]) if isinstance(value, list) else None
+    ),
 )
 def test_mistakes_get_a_sentence(
     capsys: pytest.CaptureFixture[str], arguments: list[str], kind: str | None, hint: str
