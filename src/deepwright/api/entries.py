@@ -123,7 +123,8 @@ def _entry(spec: Mapping[str, Any], position: int, task: Task, forms: frozenset[
             where=f"contenders.{position}",
             remedy=f"Take it out, or choose among: {', '.join(everyone(task, forms))}.",
         )
-    _check_columns(str(spec["options"].get("network", "")), forms, position, task)
+    if name == task.trainer:  # others choose among the columns what their network reads
+        _check_columns(str(spec["options"].get("network", "")), forms, position, task)
     label = spec["as"].rpartition(":")[2] if ":" in spec["as"] else spec["as"]
     if not label.replace("_", "").replace("-", "").isalnum():
         raise RecipeError(

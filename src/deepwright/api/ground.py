@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
@@ -285,16 +285,37 @@ def _completed(recipe: Recipe, task: type[Task]) -> Recipe:
 
 
 def _thinned(table: Table, recipe: Recipe) -> Table:
-    """The table without repeated rows, or a sample of it, where the recipe says so."""
+    """The table without rows of other values, without repeated ones, or a sample of it, where the recipe says so."""
     frame, notes, wanted = table.frame, list(table.origin.notes), recipe.data.rows
+    for column, values in recipe.data.only.items():
+        frame = _only(frame, column, values, table.origin.source)
+        notes.append(f"Kept {frame.height:,} rows whose '{column}' is {', '.join(map(str, values))}.")
     if recipe.data.distinct:
-        frame = frame.unique(keep="first", maintain_order=True)
-        notes.append(f"Dropped {len(table) - frame.height:,} rows that repeat another one.")
+        before, frame = frame.height, frame.unique(keep="first", maintain_order=True)
+        notes.append(f"Dropped {before - frame.height:,} rows that repeat another one.")
     if wanted is not None and wanted < frame.height:
+        notes.append(f"Drew {wanted:,} of {frame.height:,} rows.")
         frame = frame.sample(wanted, seed=recipe.data.split.seed, shuffle=False)
-        notes.append(f"Drew {wanted:,} of {len(table):,} rows.")
     mark = table.origin.fingerprint or _fingerprint(table.frame)
     return Table(frame=frame, origin=replace(table.origin, notes=tuple(notes), fingerprint=mark))
+
+
+def _only(frame: pl.DataFrame, column: str, values: Sequence[Any], source: str) -> pl.DataFrame:
+    """The rows whose value is one of these, compared as they are written; raises where there are none."""
+    import polars as pl
+
+    if column not in frame.columns:
+        raise not_found("column", column, frame.columns, where=f"{source}, data.only")
+    written = pl.lit(None) if frame.schema[column].is_nested() else pl.col(column).cast(pl.String, strict=False)
+    kept = frame.filter(written.is_in([str(v).lower() if isinstance(v, bool) else str(v) for v in values]))
+    if not kept.height:
+        few = ", ".join(map(str, frame.get_column(column).unique(maintain_order=True).head(8)))
+        raise DataError(
+            f"no row has a '{column}' of {', '.join(map(str, values)) or 'nothing'}.",
+            where=f"{source}, data.only",
+            remedy=f"There are: {few}, …",
+        )
+    return kept
 
 
 def _fingerprint(frame: pl.DataFrame) -> str:

@@ -9,7 +9,7 @@ from deepwright.api.briefing import brief_for
 from deepwright.api.ground import Ground, make_ground
 from deepwright.api.telling import Teller
 from deepwright.contenders._network_start import Start
-from deepwright.contenders.network import NetworkContender
+from deepwright.contenders.network import NetworkContender, Pretrain
 from deepwright.core.files import check_manifest, new_folder
 from deepwright.core.recipe import DataRecipe, PicturesRecipe, Recipe, TaskRecipe
 
@@ -34,7 +34,7 @@ def pretrained(
     """
     chosen, wanted = trainer.chosen, trainer.chosen.pretrain
     assert wanted is not None
-    source = _source_ground(ground, columns, wanted.source, wanted.target, tell)
+    source = _source_ground(ground, columns, wanted, tell)
     room = book.workroom(label)
     training = {key: value for key, value in chosen.training.items() if key != "rates"}  # those are for what follows
     if wanted.epochs is not None:
@@ -53,19 +53,20 @@ def pretrained(
     return Start.of(model, {"from": f"pretraining on {wanted.source}", "sha256": mark}, new_head=True)
 
 
-def _source_ground(ground: Ground, columns: Sequence[str], source: str, target: str, tell: Teller) -> Ground:
+def _source_ground(ground: Ground, columns: Sequence[str], wanted: Pretrain, tell: Teller) -> Ground:
     """The other table, its columns read as the same kinds, so that the network has the same inputs."""
     kinds = {c["name"]: c["kind"] for c in ground.columns if c["name"] in columns}
     data = DataRecipe(
-        source=source,
+        source=wanted.source,
+        only=wanted.only,
         kinds=kinds,
         use=tuple(kinds),
         scale=ground.recipe.data.scale,
         pictures=_pictures(ground),
         split=ground.recipe.data.split.model_copy(update={"by": "auto", "column": None}),
     )
-    recipe = Recipe(data=data, task=TaskRecipe(target=target, name=ground.task.name), time=None)
-    return make_ground(recipe, source, Teller())
+    recipe = Recipe(data=data, task=TaskRecipe(target=wanted.target, name=ground.task.name), time=None)
+    return make_ground(recipe, wanted.source, Teller())
 
 
 def _pictures(ground: Ground) -> PicturesRecipe:

@@ -35,6 +35,8 @@ class Pretrain(Config):
     """A path or a bundled data set's name."""
     target: str
     """The column to predict there."""
+    only: dict[str, tuple[str | int | float | bool, ...]] = {}
+    """Column → the values of the rows to use there, all others being left out: {digit: [0, 1, 2]}."""
     epochs: int | None = Field(default=None, ge=1)
     """Passes over those rows; None: as many as the network's own plan says."""
     time: Seconds | None = Field(default=None, gt=0)

@@ -83,6 +83,8 @@ class DataRecipe(Config):
     """How number columns are scaled for networks and linear models."""
     pictures: PicturesRecipe = PicturesRecipe()
     """How columns of pictures are read."""
+    only: dict[str, tuple[str | int | float | bool, ...]] = {}
+    """Column → the values of the rows to use, all others being left out: {digit: [0, 1, 2]}."""
     distinct: bool = False
     """Keep only the first of rows that are equal in every column."""
     rows: int | None = Field(default=None, ge=1)
