@@ -71,9 +71,10 @@ def _networks(task: Task, forms: frozenset[str]) -> list[str]:
     if task.trainer != Task.trainer:
         return []
     sizes: dict[type[Any], list[str]] = {}
+    narrower = [takes for choice in first_choices(forms) if (takes := reads(choice))]
     for name in names("network"):
         cls = find("network", name)
-        if forms <= cls.takes and not cls.per_position:
+        if forms <= cls.takes and not cls.per_position and not any(takes < cls.takes for takes in narrower):
             sizes.setdefault(cls, []).append(name)
     return [name for cls, named in sizes.items() for name in cls.first_choice or named[:1]]
 

@@ -69,6 +69,7 @@ class EfficientNet(ImageNetwork):
 
     paper = "Tan, Le, 2019, EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks"
     takes = frozenset({"image"})
+    channels_last = True
     published = (
         Published(
             name="efficientnet_b0",

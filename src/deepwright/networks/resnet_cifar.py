@@ -55,6 +55,7 @@ class CifarResNet(ImageNetwork):
     paper = "He, Zhang, Ren, Sun, 2015, Deep Residual Learning for Image Recognition, section 4.2"
     takes = frozenset({"image"})
     first_choice = {"resnet20": 2}
+    channels_last = True
     published = (
         Published(
             name="resnet20", what=_WHAT, parameters=269_722, signature=_PHOTO, outputs=10, config=NAMES["resnet20"]
@@ -148,7 +149,7 @@ class CifarResNet(ImageNetwork):
 
     def forward(self, batch: Batch) -> Tensor:
         x = self.picture(batch)  # (B, C, H, W)
-        x = F.relu(self.norm(self.first(x)))  # (B, M, H, W)
+        x = F.relu_(self.norm(self.first(x)))  # (B, M, H, W)
         for stage in self.stages:
             x = stage(x)  # (B, M, H, W), then (B, 2 M, H/2, W/2), then (B, 4 M, H/4, W/4)
         return self.output(x.mean((2, 3)))  # (B, 4 M) → (B, outputs)
@@ -167,9 +168,9 @@ class _Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, M, H, W) → (B, M', H/step, W/step)"""
-        y = F.relu(self.norm1(self.convolve1(x)))  # (B, M', H/step, W/step)
+        y = F.relu_(self.norm1(self.convolve1(x)))  # (B, M', H/step, W/step); in place: a norm needs its input alone
         y = self.norm2(self.convolve2(y))  # (B, M', H/step, W/step)
-        return F.relu(self._passed_on(x) + y if self.shortcut else y)
+        return F.relu_(y.add_(self._passed_on(x)) if self.shortcut else y)
 
     def _passed_on(self, x: Tensor) -> Tensor:
         """Option A: every `step`-th pixel, and maps of 0 on both sides for those that are new."""

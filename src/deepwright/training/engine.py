@@ -24,6 +24,7 @@ from deepwright.core.plan import Plan
 from deepwright.training._compiled import Compiled, Derived
 from deepwright.training._device import choose_device, choose_threads, in_precision, threads
 from deepwright.training._guard import Guard, Trusting, Watchful
+from deepwright.training._memory import kept
 from deepwright.training._pace import Pace
 from deepwright.training._part import Part
 from deepwright.training._random import Randomness
@@ -86,7 +87,7 @@ class _Engine:
         self.pace.start()
         self.together.begin(self.learner)
         batches = self.stream.batches(self.learner, self.device)
-        with threads(self.threads):
+        with threads(self.threads), kept():
             try:
                 self._resume()
                 while self._ended() is None:
