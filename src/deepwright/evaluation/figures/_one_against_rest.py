@@ -48,14 +48,15 @@ def lines(record: Record, curve: Curve, defined: Callable[[np.ndarray], bool]) -
 
 def draw_lines(axes: Axes, drawn: list[Line], area: str, corner: Any) -> None:
     """The curves, told apart by colour and line style, with their areas in the legend."""
+    many = len(drawn) > _INSIDE
     for k, line in enumerate(drawn):
-        label = f"{area} {line.area:.3f} · {style.short(line.name, 20)}"
+        label = f"{area} {line.area:.3f} · {style.short(line.name, 12 if many else 20)}"
         axes.plot(*thin(line.x, line.y), color=style.SERIES[k], linestyle=style.LINES[k], label=label)
     axes.set_xlim(-0.01, 1.01)
     axes.set_ylim(-0.01, 1.03)
     style.grid(axes, "both")
     look: dict[str, Any] = {"frameon": False, "fontsize": 11, "labelcolor": style.INK, "handlelength": 2.6}
-    if len(drawn) > _INSIDE:
+    if many:
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2, **look)
     else:
         axes.legend(loc=corner, **look)

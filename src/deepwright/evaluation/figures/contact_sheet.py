@@ -22,7 +22,9 @@ _GAP = 4
 _LINES = 12
 """Classes with a line of their own at most; with more, each picture carries its class."""
 _ACROSS = 8
-_WORDS = 16
+_WORDS = 26
+_LETTERS = 11
+"""Of a line below a picture."""
 
 
 class ContactSheet(Figure):
@@ -95,5 +97,16 @@ def _draw_grid(axes: Axes, shown: list[tuple[str | None, list[bytes | None]]]) -
         left, top = 1 + across * (side + _GAP), 1 + down * (side + _WORDS + _GAP)
         tile(axes, pixels(content), left, top, side)
         if name is not None:
-            said = style.short(name, 10)
-            axes.text(left + side / 2, top + side + 8, said, ha="center", va="center", fontsize=9, color=style.INK)
+            axes.text(
+                left + side / 2, top + side + 3, _in_two(name), ha="center", va="top", fontsize=8, color=style.INK
+            )
+
+
+def _in_two(name: str) -> str:
+    """A label in two short lines, broken between words where it can be."""
+    whole = style.short(name, 2 * _LETTERS)
+    if len(whole) <= _LETTERS:
+        return whole
+    gap = whole.rfind(" ", 0, _LETTERS + 1)
+    first, rest = (whole[:gap], whole[gap + 1 :]) if gap > 0 else (whole[:_LETTERS], whole[_LETTERS:])
+    return f"{first}\n{style.short(rest, _LETTERS)}"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _SHOWN = 12
 _ACROSS = 4
 _GAP = 10
-_WORDS = 50
+_WORDS = 66
 
 
 class PictureMistakes(Figure):
@@ -27,7 +27,7 @@ class PictureMistakes(Figure):
     title: ClassVar[str] = "The worst mistakes as pictures"
     caption: ClassVar[str] = (
         "Test pictures that the winner was surest about, or furthest from, and got wrong: what it is, what the winner "
-        "said (≠) and how wrong that was. Some may be labelled wrongly."
+        "said (≠), and how sure of it or how far off. Some may be labelled wrongly."
     )
 
     def suits(self, record: Record) -> bool:
@@ -43,9 +43,14 @@ class PictureMistakes(Figure):
             down, across = divmod(place, _ACROSS)
             left, top = 1 + across * (side + _GAP), 1 + down * (side + _WORDS)
             tile(axes, pixels(entry["picture"]), left, top, side)
-            axes.text(left, top + side + 12, style.short(entry["truth"], 16), va="center", fontsize=11, color=style.INK)
-            said = f"≠ {style.short(entry['said'], 10)} {entry['sure']}"
-            axes.text(left, top + side + 27, said, va="center", fontsize=11, weight="bold", color=style.WARM)
+            lines = (
+                (style.short(entry["truth"], 15), style.INK, "normal"),
+                (f"≠ {style.short(entry['said'], 12)}", style.WARM, "bold"),
+                (entry["sure"], style.MUTED, "normal"),
+            )
+            for line, (said, colour, weight) in enumerate(lines):
+                middle = top + side + 12 + 15 * line
+                axes.text(left, middle, said, va="center", fontsize=11, color=colour, weight=weight)
         finish(axes, height)
 
     def alt(self, record: Record) -> str:
@@ -70,7 +75,9 @@ def _shown(record: Record) -> list[dict[str, Any]]:
             "picture": entry[pictures[0]],
             "truth": cell(entry["truth"], 24),
             "said": cell(entry["prediction"], 24),
-            "sure": f"{entry.get('wrongness', 0):.0%}" if share else style.number(entry.get("wrongness", 0)),
+            "sure": f"{entry.get('wrongness', 0):.0%} sure"
+            if share
+            else f"off by {style.number(entry.get('wrongness', 0))}",
         }
         for entry in frame.head(_SHOWN).iter_rows(named=True)
     ]
