@@ -11,10 +11,12 @@ from deepwright.api.telling import Teller
 from deepwright.contenders._network_start import Start
 from deepwright.contenders.network import NetworkContender, Pretrain
 from deepwright.core.files import check_manifest, new_folder
-from deepwright.core.recipe import DataRecipe, PicturesRecipe, Recipe, TaskRecipe
+from deepwright.core.recipe import DataRecipe, PicturesRecipe, Recipe, SplitRecipe, TaskRecipe
 
 _SHARE = 1 / 3
 """Of the contender's time, where the recipe names none."""
+_SPARED = 0.1
+"""Of those rows for validation, and as many for a test that nobody asks about: all others teach."""
 
 
 def pretrained(
@@ -63,7 +65,7 @@ def _source_ground(ground: Ground, columns: Sequence[str], wanted: Pretrain, tel
         use=tuple(kinds),
         scale=ground.recipe.data.scale,
         pictures=_pictures(ground),
-        split=ground.recipe.data.split.model_copy(update={"by": "auto", "column": None}),
+        split=SplitRecipe(test=_SPARED, valid=_SPARED, seed=ground.recipe.data.split.seed),
     )
     recipe = Recipe(data=data, task=TaskRecipe(target=wanted.target, name=ground.task.name), time=None)
     return make_ground(recipe, wanted.source, Teller())
