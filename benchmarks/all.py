@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-ORDER = ("start", "engine", "char_gpt", "read", "memory", "contest", "network_quality", "tables", "control")
+ORDER = ("start", "engine", "char_gpt", "read", "memory", "contest", "network_quality", "tables", "control", "images")
 
 
 def main() -> int:

@@ -28,10 +28,11 @@ _CHUNK = 1 << 26
 """Bytes that are encoded at a time where not all rows are, pictures being larger than numbers."""
 _FEW = 64
 """Rows that tell how large one is."""
-_FORWARD = 1_024
-"""Rows that go through a network at a time when nothing is learned."""
-_SEEN = 100_000
-"""Rows that `Network.prepare` looks at, at most."""
+_FORWARD = 1_024, 1 << 21
+"""Rows, and bytes of them, that go through a network at a time when nothing is learned: what a network makes of a
+picture on the way takes up to a hundred times the picture."""
+_SEEN = 100_000, _CHUNK
+"""Rows, and bytes of them, that `Network.prepare` looks at, at most."""
 
 
 def encoded(frame: pl.DataFrame, encoding: Encoding, task: TargetTask, place: Path, budget: int) -> Columns:
@@ -62,14 +63,14 @@ def inputs(frame: pl.DataFrame, encoding: Encoding) -> Batch:
 
 def in_batches(columns: Columns) -> Iterator[Batch]:
     """All rows in order, a bounded number at a time."""
-    for index in torch.arange(rows_in(columns)).split(_FORWARD):
+    for index in torch.arange(rows_in(columns)).split(_at_most(columns, *_FORWARD)):
         yield _take(columns, index)
 
 
 def sample(columns: Columns) -> Batch:
     """Evenly spaced rows, enough for statistics."""
     rows = rows_in(columns)
-    return _take(columns, torch.arange(0, rows, max(1, -(-rows // _SEEN))))
+    return _take(columns, torch.arange(0, rows, max(1, -(-rows // _at_most(columns, *_SEEN)))))
 
 
 def spread(columns: Columns, count: int) -> tuple[Batch, Tensor]:
@@ -86,6 +87,12 @@ def head(columns: Columns, rows: int) -> Batch:
 def rows_in(columns: Columns) -> int:
     """How many."""
     return columns.rows if isinstance(columns, Mapped) else len(next(iter(columns.values())))
+
+
+def _at_most(columns: Columns, rows: int, size: int) -> int:
+    """How many rows make up to `rows` and to `size` bytes; at least one."""
+    row = sum(column.nbytes for column in head(columns, 1).values())
+    return max(1, min(rows, size // max(1, row)))
 
 
 def _take(columns: Columns, index: Tensor) -> Batch:

@@ -207,8 +207,9 @@ def _decoded(content: bytes, where: str, least: tuple[int, int] | None) -> Image
     turn = _TURNS.get(_orientation(image))
     try:
         if least is not None and name == "JPEG":
-            # Two pixels or more for each wanted keep the smoothing ours; either side may come to lie along the other.
-            image.draft(None, (2 * max(least), 2 * max(least)))
+            # Shrinking inside the decoder averages over squares; what is left to shrink, less than by 2, is smoothed by
+            # us. Either side may come to lie along the other.
+            image.draft(None, (max(least), max(least)))
         image.load()
         decoded = _eight_bits(image, where)
     except DataError:
