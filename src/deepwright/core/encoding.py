@@ -74,7 +74,7 @@ class Encoding:
         return batch
 
     def _allocate(self, columns: list[pl.Series], rows: int) -> dict[str, np.ndarray]:
-        """Empty arrays for `rows` rows; the width of forms beside numbers and categories is read off one row."""
+        """Empty arrays for `rows` rows; the width of texts is read off one row."""
         import numpy as np
 
         batch: dict[str, np.ndarray] = {}
@@ -83,11 +83,11 @@ class Encoding:
         if self.signature.categories:
             batch["category"] = np.empty((rows, len(self.signature.categories)), dtype=np.int64)
         for encoder, column in zip(self.encoders, columns, strict=True):
-            others = [field for field in encoder.fields if field.form not in _SIDE_BY_SIDE]
-            if others:
-                row = encoder.encode(column.head(1))
-                for field in others:
-                    one = row[field.name]
+            for field in encoder.fields:
+                if field.form == "image":
+                    batch[f"image:{field.name}"] = np.empty((rows, *field.shape), dtype=np.uint8)
+                elif field.form not in _SIDE_BY_SIDE:
+                    one = encoder.encode(column.head(1))[field.name]
                     batch[f"{field.form}:{field.name}"] = np.empty((rows, *one.shape[1:]), dtype=one.dtype)
         return batch
 

@@ -41,11 +41,12 @@ class Reader:
         blanks = is_blank(column)
         threads = max(1, min(pl.thread_pool_size(), len(column) // _FEWEST))
         with ThreadPoolExecutor(threads) as pool:
+            at_once = map if threads == 1 else pool.map  # a thread that is not needed is not started
             for start in range(0, len(column), ahead):
                 values = column.slice(start, ahead).zip_with(~blanks.slice(start, ahead), _nothing(column)).to_list()
                 each = -(-len(values) // threads)
                 parts = [values[i : i + each] for i in range(0, len(values), each)]
-                for pixels in pool.map(self._part, parts):
+                for pixels in at_once(self._part, parts):
                     yield from pixels
 
     def _part(self, values: list[Any]) -> list[np.ndarray | None]:
