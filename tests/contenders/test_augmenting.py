@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,11 @@ from torch import Tensor, nn
 
 from deepwright.blocks.augmentation import Augmented
 from deepwright.blocks.network import Batch
-from deepwright.contenders._augmenting import augmentations
+from deepwright.contenders._augmenting import augmentations, augmented
 from deepwright.contenders._network_model import NetworkModel
 from deepwright.contenders.network import NetworkContender
 from deepwright.core.errors import NotFoundError, RecipeError
+from deepwright.core.fields import Signature
 from deepwright.core.mirroring import changed_by_mirroring
 from deepwright.core.plan import Plan, Step
 from deepwright.learners.supervised import Supervised
@@ -101,13 +103,18 @@ def test_without_pictures_there_is_nothing_to_change() -> None:
 def test_training_rows_alone_are_changed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Validation after each epoch, prediction and the model that was saved never come near it."""
     seen: list[int] = []
-    change = Augmented.__call__
 
-    def counted(self: Augmented, batch: Batch) -> Batch:
-        seen.append(len(batch["row"]))
-        return change(self, batch)
+    def counting(plan: Plan, signature: Signature) -> Callable[[Batch], Batch]:
+        change = augmented(plan, signature)
+        assert change is not None
 
-    monkeypatch.setattr(Augmented, "__call__", counted)
+        def counted(batch: Batch) -> Batch:
+            seen.append(len(batch["row"]))
+            return change(batch)
+
+        return counted
+
+    monkeypatch.setattr("deepwright.contenders._network_fitting.augmented", counting)
     case = photos()
     model = fitted(case, epochs=3)
     assert sum(seen) == 3 * case.frame.height

@@ -33,11 +33,6 @@ def augmentations(steps: Sequence[Step]) -> list[Augmentation]:
     return found
 
 
-def check(plan: Plan) -> None:
-    """Raises as `augmentations`, and for what needs pictures in a network without any."""
-    augmentations(plan.augment or ())
-
-
 def augmented(plan: Plan, signature: Signature) -> Augmented | None:
     """What changes the pictures of a batch by the plan; None where nothing does.
 
