@@ -26,8 +26,8 @@ _BARELY = 0.3
 
 class LearningRateTooLow(Diagnosis):
     """The fall over the last reports is a line fitted to them; it must be steep and clear of its own standard error.
-    Where validation has turned by then, or cannot get better than it is, more training would not help: silent. What the
-    clock cut short is `undertrained`, unless its steps are what held it back."""
+    Where validation has turned by then, moves no more, or cannot get better than it is, more training would not help:
+    silent. What the clock cut short is `undertrained`, unless its steps are what held it back."""
 
     name: ClassVar[str] = "learning_rate_too_low"
     title: ClassVar[str] = "Learning rate too low, or trained too short"
@@ -48,7 +48,7 @@ class LearningRateTooLow(Diagnosis):
         size = max(_FEWEST, len(loss) // 5)
         fall, error = _slope(epoch[-size:], loss[-size:])
         per_epoch = -fall / float(loss[-1])
-        if not (per_epoch > _FALL and -fall > _ERRORS * error) or _turned(found.valid):
+        if not (per_epoch > _FALL and -fall > _ERRORS * error) or _settled(found, size):
             return
         ratio = found.update_ratio[np.isfinite(found.update_ratio)]
         tiny = len(ratio) > 0 and float(np.median(ratio)) < _TINY
@@ -90,9 +90,14 @@ def _slope(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
     return slope, math.sqrt(float((rest**2).sum()) / max(len(x) - 2, 1) / spread)
 
 
-def _turned(valid: np.ndarray) -> bool:
-    known = valid[np.isfinite(valid)]
-    return len(known) >= _FEWEST and float(known[-1]) > float(known.min()) + noise(known)
+def _settled(found: Curve, size: int) -> bool:
+    """Whether validation has turned, or moves no more: then the rest of the training loss is learned by heart."""
+    known = np.isfinite(found.valid) & np.isfinite(found.epoch)
+    valid, epoch = found.valid[known], found.epoch[known]
+    if len(valid) < _FEWEST:
+        return False
+    slope, _ = _slope(epoch[-size:], valid[-size:])
+    return float(valid[-1]) > float(valid.min()) + noise(valid) or -slope < _FALL / 2 * abs(float(valid[-1]))
 
 
 def _edit(found: Curve, slow: bool, tree: Mapping[str, Any]) -> dict[str, Any] | None:
