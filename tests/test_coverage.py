@@ -29,8 +29,10 @@ SAMPLE = [
 ]
 OTHERS = ("make test", "poetry run pytest", "poetry run python main.py")
 """Commands that are not ours."""
+DOWNLOADS = ("cifar10-fast",)
+"""Recipes whose data does not come with the package."""
 LONGER = [
-    *(f"deepwright run {name}" for name in gallery()),
+    *(f"deepwright run {name}" for name in gallery() if name not in DOWNLOADS),
     "deepwright fit bike_day --target cnt --split time:dteday",
     "deepwright fit iris --target species training.mixup=0.2",
     "deepwright fit penguins --target sex",
