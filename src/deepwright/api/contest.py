@@ -30,6 +30,8 @@ _LIBRARIES = {"classical": "sklearn.linear_model", "deep": "torch"}
 """What a family computes with. Loading it takes longer than many a fit: it waits until the first of the family starts,
 so that the rules answer at once, and it is no part of what fitting is said to have taken."""
 _TIMED_ROWS = 1_000
+_TIMED_AT_LEAST = 16
+"""Rows that share what a prediction costs by itself, such as opening a zip of pictures."""
 _TIMED_SECONDS = 0.05
 """A prediction that takes so long is timed well enough; fewer rows than all will do."""
 
@@ -148,7 +150,7 @@ def _microseconds(model: Model, frame: pl.DataFrame) -> float:
     """The median of three predictions a row, of as many rows (at most those of `frame`) as take long enough."""
     rows, spent = 0, 0.0
     while rows < frame.height and spent < _TIMED_SECONDS:
-        rows = min(frame.height, max(1, 4 * rows))
+        rows = min(frame.height, max(_TIMED_AT_LEAST, 4 * rows))
         spent = _seconds(model, frame.head(rows))
     return round(
         sorted((spent, _seconds(model, frame.head(rows)), _seconds(model, frame.head(rows))))[1] / rows * 1e6, 2
