@@ -126,6 +126,13 @@ def test_a_damaged_model_is_a_run_error(start: Start, tmp_path: Path) -> None:
         path.write_text(whole.replace('"then": "linear"', wrong))
         with pytest.raises(RunError, match="not part of Deepwright"):
             NetworkFeatures.load(tmp_path / "kept", at.task, at.encoding)
+    for wrong in ('"then": "kmeans"', '"then": "network_features"', '"then": "majority"'):
+        path.write_text(whole.replace('"then": "linear"', wrong))
+        with pytest.raises(RunError, match="cannot follow a network on classification"):
+            NetworkFeatures.load(tmp_path / "kept", at.task, at.encoding)
+    path.write_text(whole.replace('"columns": [', '"columns": [["x"], '))
+    with pytest.raises(RunError):
+        NetworkFeatures.load(tmp_path / "kept", at.task, at.encoding)
     path.write_text(whole.replace('"photo"', '"foto"'))
     with pytest.raises(RunError, match="read other columns"):
         NetworkFeatures.load(tmp_path / "kept", at.task, at.encoding)

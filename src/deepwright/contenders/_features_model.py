@@ -194,9 +194,13 @@ def load_model(folder: Path, task: TargetTask, encoding: Encoding, trust: Sequen
             where=str(folder),
             remedy=f"If you know that code, open the run with trust=['{then[:100]}'].",
         )
-    body = Body(load_network(folder / _NETWORK, task, read, trust), encoding)
+    body = Body(load_network(inside(folder, _NETWORK), task, read, trust), encoding)
     made = find("contender", then)
-    return FeaturesModel(body, then, made.load(folder / _THEN, task, body.encoding, trust=trust), trained=trained)
+    if made.family != "classical" or task.name not in made.tasks:
+        raise RunError(f"'{then}' cannot follow a network on {task.name}.", where=str(folder / "features.json"))
+    return FeaturesModel(
+        body, then, made.load(inside(folder, _THEN), task, body.encoding, trust=trust), trained=trained
+    )
 
 
 def _columns(saved: Mapping[str, Any], encoding: Encoding, folder: Path) -> Encoding:
