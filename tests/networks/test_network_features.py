@@ -93,6 +93,24 @@ def test_without_weights_the_network_learns_here(tmp_path: Path) -> None:
     assert history is not None and history["epochs"] == 6 and "trained on these rows" in model.explain()
 
 
+def test_killed_while_its_network_learns_it_ends_the_same(tmp_path: Path) -> None:
+    training = QUICK | {"epochs": 3, "checkpoint_every": 0}
+    made = NetworkFeatures(NetworkFeatures.Options(**SMALL, training=training, then="linear"))
+    whole = made.fit(TRAIN, VALID, brief(tmp_path / "whole", TRAIN))
+    told: list[Any] = []
+
+    def kill(line: dict[str, Any]) -> None:
+        told.append(line)
+        if len(told) == 2:
+            raise KeyboardInterrupt
+
+    at = brief(tmp_path / "killed", TRAIN, log=kill)
+    with pytest.raises(KeyboardInterrupt):
+        made.fit(TRAIN, VALID, at)
+    resumed = made.fit(TRAIN, VALID, at)
+    assert len(told) == 4 and resumed.predict(TEST).equals(whole.predict(TEST))
+
+
 @pytest.mark.parametrize(
     ("then", "error", "says"),
     [

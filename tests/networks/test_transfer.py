@@ -202,6 +202,16 @@ def test_a_schedule_thaws_from_the_output_backwards(tmp_path: Path, optimizer: s
     assert changed[3] == before.keys() - {"mean", "deviation"} and counted < changed[3]
 
 
+def test_what_was_frozen_is_said() -> None:
+    from deepwright.contenders._network_start import began
+
+    begun = {"from": "runs/a:net", "output_layer": "new"}
+    assert began(begun, "none") == "It began with the weights of runs/a:net, output layer new."
+    assert began(begun, "stages.1").endswith(", frozen: up to stages.1.")
+    freeze = schedule((3, "body"), (6, "stages.0"))
+    assert began(begun, freeze).endswith(", frozen: body until epoch 3, up to stages.0 until epoch 6.")
+
+
 def test_a_schedule_resumes_bit_for_bit(tmp_path: Path) -> None:
     start, freeze = start_of(tmp_path), schedule((1, "body"), (3, "stages.0"))
     training = QUICK | {"epochs": 4, "checkpoint_every": 0, "ema": 0.9}

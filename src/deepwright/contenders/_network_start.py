@@ -89,8 +89,11 @@ class Start:
 
 def began(begun: Mapping[str, Any], freeze: Any) -> str:
     """The same in a sentence for people."""
-    frozen = freeze if isinstance(freeze, str) else ", then ".join(f"{s['freeze']} until {s['until']}" for s in freeze)
-    held = "" if freeze == "none" else f", frozen: {frozen}"
+    stages = (
+        [(freeze, "")] if isinstance(freeze, str) else [(s["freeze"], f" until epoch {s['until']}") for s in freeze]
+    )
+    parts = [f"{'body' if what == 'body' else f'up to {what}'}{until}" for what, until in stages if what != "none"]
+    held = f", frozen: {', '.join(parts)}" if parts else ""
     mark = f" (sha256 {begun['sha256'][:12]}…)" if begun.get("sha256") else ""
     return f"It began with the weights of {begun['from']}{mark}, output layer {begun['output_layer']}{held}."
 
