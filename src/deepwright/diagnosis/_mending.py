@@ -128,8 +128,9 @@ def _networks(entries: list[Any], path: Sequence[str], value: Any, key: str) -> 
 
 
 def _by_name_alone() -> list[str]:
-    """Networks that "all" stands for."""
-    return [name for name in names("network") if "number" in find("network", name).takes]
+    """Networks that "all" stands for where no column is a picture."""
+    takes = {name: find("network", name).takes for name in names("network")}
+    return [name for name, forms in takes.items() if "number" in forms and "image" not in forms]
 
 
 def _is_network(entry: str | Mapping[str, Any]) -> bool:
