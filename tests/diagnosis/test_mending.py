@@ -161,7 +161,8 @@ class TestContenders:
         recipe = {"contenders": ["all", {"network": "mlp", "as": "small"}]}
         entries = edit(recipe, "training.lr", 0.5)["contenders"]
         labels = {label(entry) for entry in entries[1:]}
-        for_tables = {name for name in names("network") if "number" in find("network", name).takes}
+        takes = {name: find("network", name).takes for name in names("network")}
+        for_tables = {name for name, forms in takes.items() if "number" in forms and "image" not in forms}
         assert labels == {"small", "linear_network", *(for_tables - {"linear"})}
         assert all(entry["training"] == {"lr": 0.5} for entry in entries[1:])
         assert edit({"contenders": entries}, "training.lr", 0.5)["contenders"] == entries
