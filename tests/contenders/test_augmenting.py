@@ -206,3 +206,22 @@ class _Named(nn.Module):
 )
 def test_labels_that_a_mirror_changes(labels: list[str], why: str | None) -> None:
     assert changed_by_mirroring(labels) == why
+
+
+@pytest.mark.parametrize(
+    ("training", "batch", "lr"),
+    [
+        ({}, 16, 0.1 * 16 / 128),
+        ({"batch": 128}, 128, 0.1),
+        ({"lr": 0.1}, 16, 0.1),
+        ({"optimizer": "adagrad", "momentum": 0.0}, 16, 0.1),
+    ],
+)
+def test_where_batches_are_made_smaller_the_rate_of_sgd_goes_with_them(
+    training: dict[str, Any], batch: int, lr: float
+) -> None:
+    case = photos(rows=60)
+    config = {"depth": 8, "width": 2}
+    model = case.fit("network", network="resnet20", config=config, training={"epochs": 1, **training})
+    plan = model.history()["plan"]
+    assert (plan["batch"], plan["lr"]) == (batch, pytest.approx(lr))

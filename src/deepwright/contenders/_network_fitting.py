@@ -103,8 +103,8 @@ class Fitting:
             frozen.check()
 
     def _fitted_plan(self, left: float | None, restart: int, rows: int) -> Plan:
-        """The plan of one trial: its seed, its part of the time that is left, smaller batches for small tables, pictures
-        augmented as is harmless for them."""
+        """The plan of one trial: its seed, its part of the time that is left, smaller batches for small tables (and
+        with them the rate of SGD), pictures augmented as is harmless for them."""
         limits = [self.plan.time] if self.plan.time else []
         if left is not None:
             limits.append(max(left, 0.01) / (self.chosen.restarts - restart))
@@ -112,6 +112,9 @@ class Fitting:
         if "batch" not in self.chosen.training and self.plan.batch != "full":
             fewest = 1 << max(0, (rows // _STEPS).bit_length() - 1)  # the power of two at or below
             update["batch"] = min(self.plan.batch, max(_SMALLEST, fewest))
+            if self.plan.optimizer == "sgd" and "lr" not in self.chosen.training:
+                # The rate belongs to the batch it was found with; steps of fewer rows are noisier (Goyal et al. 2017).
+                update["lr"] = self.plan.lr * update["batch"] / self.plan.batch
         if self.plan.augment is None:
             update["augment"], self.augmented = harmless(self.brief.encoding.signature, self.brief.task)
         return self.plan.model_copy(update=update)
