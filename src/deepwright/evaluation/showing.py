@@ -86,7 +86,7 @@ def _said(severity: str, message: str, remedy: str | None = None, *, bold: bool 
     line = Text(f"{SEVERITY[severity]}: ", style=f"bold {_COLOURS[severity]}")
     line.append(clean(message), style="bold" if bold else "")
     if remedy:
-        line.append(f" {clean(remedy)}", style="dim")
+        line.append(f"{'' if message.endswith('.') else '.'} {clean(remedy)}", style="dim")
     return line
 
 
