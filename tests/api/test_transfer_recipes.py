@@ -55,6 +55,7 @@ def test_the_recipes_run(tmp_path: Path, name: str) -> None:
         assert deep(made, "frozen-body")["frozen"] > 0 == deep(made, "thawed")["frozen"]
 
 
+@pytest.mark.slow
 def test_resnet18_goes_on_from_published_weights(tmp_path: Path) -> None:
     """Batch 64, SGD at 0.001 with momentum 0.9, as in a course's exercise; the weights are random, their names real."""
     source = built("resnet18", (3, 32, 32), outputs=1000)

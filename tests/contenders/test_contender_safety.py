@@ -49,7 +49,13 @@ def test_trees(name: str, what: str, change: dict[str, tuple[int, float]], tmp_p
         load(name, tmp_path)
 
 
-@pytest.mark.parametrize("name", sorted(set(names("contender")) - {"network", "rule_base"}))
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] * (name == "network_features"))
+        for name in sorted(set(names("contender")) - {"network", "rule_base"})
+    ],
+)
 def test_arrays_of_other_shapes(name: str, tmp_path: Path) -> None:
     """A model of another table, put in the place of this one."""
     narrow = Case(CASE.frame.select("x0", "x1", "y"), "y", "classification")

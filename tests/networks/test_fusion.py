@@ -41,6 +41,7 @@ def right(folder: Path, network: str, encoding: Encoding, epochs: int, **config:
     return float((model.predict(TEST)["prediction"] == TEST["label"]).mean())  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_it_beats_the_picture_alone_and_the_columns_alone(tmp_path: Path) -> None:
     whole = encoding_of(TRAIN, size="number", colour="category")
     alone = right(tmp_path / "picture", "resnet20", Encoding(whole.encoders[:1]), 4, depth=8, width=4)

@@ -15,7 +15,7 @@ from deepwright.core.fields import Field, Signature
 from deepwright.core.find import find, names
 from deepwright.evaluation.contracts.network import check_network
 
-_SLOW = {"EfficientNet", "ResNet", "AlexNet", "AlexNetTwoTower", "GPT"}
+_SLOW = {"EfficientNet", "ResNet", "AlexNet", "AlexNetTwoTower", "GPT", "VGG", "Fusion", "CifarResNet"}
 """Held to it all the same, but not on every change."""
 
 
