@@ -205,3 +205,13 @@ def test_what_cannot_be_split_is_refused_with_a_remedy(values: Any, keys: Any, e
 def test_a_target_that_is_not_there_offers_the_nearest() -> None:
     with pytest.raises(NotFoundError, match="Did you mean 'price'"):
         split(table_of(price=[1, 2, 3]), "prise", recipe())
+
+
+def test_a_part_that_a_column_lacks_is_drawn_with_equal_shares_of_the_classes() -> None:
+    frame = pl.DataFrame(
+        {"y": [i % 4 for i in range(400)], "x": range(400), "part": ["train"] * 300 + ["test"] * 100}
+    ).with_columns(pl.col("y").cast(pl.String))
+    recipe = SplitRecipe(by="column", column="part", valid=0.2)
+    dealt = split(Table(frame=frame, origin=Origin(source="t", format="frame")), "y", recipe, stratify=True)
+    assert [len(dealt.train), len(dealt.valid), len(dealt.test)] == [220, 80, 100]
+    assert frame[dealt.valid]["y"].value_counts()["count"].to_list() == [20] * 4

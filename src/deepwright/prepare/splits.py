@@ -49,7 +49,8 @@ def split(table: Table, target: str | None, recipe: SplitRecipe, *, stratify: bo
     elif by == "time":
         parts, note = _by_time(rows, _column(frame, recipe), recipe)
     elif by == "column":
-        parts, note = _by_column(rows, _column(frame, recipe), recipe)
+        classes = frame.get_column(target) if stratify and target is not None else None
+        parts, note = _by_column(rows, _column(frame, recipe), recipe, classes)
     else:
         raise RecipeError(
             "a split by files needs the files.",
@@ -77,10 +78,7 @@ def split_files(
     rows = np.flatnonzero(has_target[: train.frame.height])
     parts = {part: numbers[has_target[numbers]] for part, numbers in parts.items()}
     shares = {part: getattr(recipe, part) for part in PARTS[1:] if part not in parts}
-    if stratify and target is not None:
-        drawn, _ = deal_stratified(rows, frame.get_column(target), shares, recipe.seed)
-    else:
-        drawn = deal(rows, sizes_of(len(rows), shares), recipe.seed)
+    drawn = _drawn(rows, shares, recipe.seed, frame.get_column(target) if stratify and target is not None else None)
     note = "by files (" + ", ".join(f"{part}: {table.origin.source}" for part, table in files.items()) + ")"
     if shares:
         note += f", {' and '.join(shares)} drawn from the training file"
@@ -225,7 +223,19 @@ def _nearest_border(borders: np.ndarray, wanted: int) -> int:
     return int(borders[np.argmin(np.abs(borders - wanted))])
 
 
-def _by_column(rows: np.ndarray, column: pl.Series, recipe: SplitRecipe) -> tuple[Parts, str]:
+def _drawn(rows: np.ndarray, shares: Mapping[str, float], seed: int, classes: pl.Series | None) -> Parts:
+    """Parts of these rows, by classes where there are some and each has rows enough."""
+    if classes is not None:
+        try:
+            return deal_stratified(rows, classes, shares, seed)[0]
+        except DataError:
+            pass
+    return deal(rows, sizes_of(len(rows), shares), seed)
+
+
+def _by_column(
+    rows: np.ndarray, column: pl.Series, recipe: SplitRecipe, classes: pl.Series | None
+) -> tuple[Parts, str]:
     part_of = {word: part for part, words in _WORDS.items() for word in words}
     said = texts(column).str.strip_chars().str.to_lowercase().gather(rows)
     unknown = said.filter(~said.is_in(list(part_of)) | said.is_null())
@@ -245,7 +255,7 @@ def _by_column(rows: np.ndarray, column: pl.Series, recipe: SplitRecipe) -> tupl
                 break
             # A share of the whole table, drawn from the training rows.
             share = {part: min(0.5, getattr(recipe, part) * len(rows) / len(parts["train"]))}
-            drawn = deal(parts["train"], sizes_of(len(parts["train"]), share), recipe.seed)
+            drawn = _drawn(parts["train"], share, recipe.seed, classes)
             parts, note = {**parts, **drawn}, note + f", {part} drawn from train"
     return parts, note
 
