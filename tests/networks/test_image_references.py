@@ -56,15 +56,20 @@ def stirred(reference: nn.Module, side: int) -> nn.Module:
 
 
 def differences(net: ImageNetwork, reference: nn.Module, side: int, rows: int = 2) -> tuple[float, float]:
-    """Of outputs the largest, relative to the largest output above 1; of gradients the largest relative in norm."""
+    """Of outputs the largest, relative to the largest output above 1; of gradients the largest relative in norm.
+
+    Gradients are those of 64 bits: in 32, rounding puts a few of a deep net's ReLUs on the other side of 0.
+    """
     torch.manual_seed(5)
     given = torch.randn(rows, 3, side, side)
-    weigh = torch.randn(rows, OUTPUTS)
-    mine, other = given.clone().requires_grad_(), given.clone().requires_grad_()
-    a, b = net({"image:p": mine}), reference(other)
+    weigh = torch.randn(rows, OUTPUTS, dtype=torch.float64)
+    a, b = net({"image:p": given}), reference(given)
     assert b.std(0).max() > 0.02  # otherwise only the last bias would be compared
-    (a * weigh).sum().backward()
-    (b * weigh).sum().backward()
+    mine, other = (given.double().requires_grad_() for _ in range(2))
+    (net.double()({"image:p": mine}) * weigh).sum().backward()
+    (reference.double()(other) * weigh).sum().backward()
+    net.float()
+    reference.float()
     gradients = {name: p.grad for name, p in reference.named_parameters()}
     (table,) = [
         names for names in net.weight_names if {names.of(n) for n, _ in net.named_parameters()} == set(gradients)
@@ -239,14 +244,14 @@ def test_cifar_nets_equal_the_papers(name: str, n: int) -> None:
     given = torch.randn(2, 3, 32, 32)
     a, b = net({"image:p": given}), reference(given)
     apart = ((a - b).abs().max() / b.abs().max().clamp(min=1.0)).item()
-    weigh = torch.randn(2, OUTPUTS)
-    (a * weigh).sum().backward()
-    (b * weigh).sum().backward()
+    weigh = torch.randn(2, OUTPUTS, dtype=torch.float64)
+    (net.double()({"image:p": given.double()}) * weigh).sum().backward()  # 64 bits: see `differences`
+    (reference.double()(given.double()) * weigh).sum().backward()
     parameters = [t.grad for t in _in_layer_order(reference, keep_vars=True) if isinstance(t, nn.Parameter)]
     gradients = max(((p.grad - g).norm() / g.norm()).item() for p, g in zip(net.parameters(), parameters, strict=True))
     print(f"\nDIFFERENCE {'the paper, ' + name:45} outputs {apart:.1e}  gradients {gradients:.1e}")
     assert apart <= (1e-5 if n < 9 else 1e-4) and gradients <= 1e-4
-    net.first.weight.data[0] += 0.5
+    net.float().first.weight.data[0] += 0.5
     assert (net({"image:p": given}) - b).abs().max() > 1e-3
 
 
