@@ -112,6 +112,14 @@ def test_a_picture_is_decoded_once_whatever_its_name(tmp_path: Path, monkeypatch
     assert len(decoded) == 10  # other pixels: decoded for themselves
 
 
+def test_pictures_of_other_operations_are_other_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_picture_reader, "CACHE", PictureCache())
+    column = pl.Series("photo", [png(STEP)])
+    longer = [("blur", (1.5,)), ("invert", ())]  # begins as the shorter one does, letter by letter
+    blurred, inverted = (next(Reader(shape=(1, 5, 6), operations=tuple(longer[:n])).read(column)) for n in (1, 2))
+    assert blurred is not None and inverted is not None and np.array_equal(inverted, 255 - blurred)
+
+
 def test_a_full_cache_only_costs_time() -> None:
     cache = PictureCache(limit=100)
     made: list[int] = []

@@ -39,7 +39,9 @@ class PictureCache:
         recipe: what else decides the pixels. Raises what `decode` raises; of content that once raised DataError, the
         same again.
         """
-        key = hashlib.blake2b(content, digest_size=16, person=recipe.encode()[:16]).digest()
+        mark = hashlib.blake2b(content, digest_size=16)
+        mark.update(b"\0" + recipe.encode())
+        key = mark.digest()
         with self._lock:
             shelf = self._shelves.setdefault(shape, _Shelf(shape))
             found = shelf.get(key)
@@ -74,7 +76,8 @@ class _Shelf:
         place = self._places.get(key)
         if place is None or self._file is None:
             return self.damaged.get(key)
-        kept = os.pread(self._file.fileno(), self._size, place * self._size)
+        self._file.seek(place * self._size)
+        kept = self._file.read(self._size)
         return np.frombuffer(kept, dtype=np.uint8).reshape(self.shape) if len(kept) == self._size else None
 
     def put(self, key: bytes, pixels: np.ndarray) -> bool:
@@ -83,8 +86,10 @@ class _Shelf:
             return False
         try:
             if self._file is None:
-                self._file = tempfile.TemporaryFile(prefix="deepwright-", dir=_place())  # noqa: SIM115 (lives on here)
-            written = os.pwrite(self._file.fileno(), pixels.tobytes(), len(self._places) * self._size)
+                place = _place()  # the file lives as long as the process
+                self._file = tempfile.TemporaryFile(buffering=0, prefix="deepwright-", dir=place)  # noqa: SIM115
+            self._file.seek(len(self._places) * self._size)
+            written = self._file.write(pixels.tobytes())
         except OSError:
             return False
         if written == self._size:
