@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from deepwright.blocks.network import Batch, Network
 from deepwright.core import config as core
@@ -50,12 +50,14 @@ _FLATTEST = 1e-3
 class ImageNetwork(Network):
     """A network that reads exactly one column of pictures, all of one size.
 
+    output: its last layer, the only one that knows the task's outputs; subclasses set it.
     mean, deviation: (C, 1, 1) of each channel over the training pictures, from 0 to 1, set by `prepare`; saved with the
     weights. channels_last: whether its layers are faster on a CPU where the channels of a pixel lie side by side; on
     GPUs all are. Weights learned elsewhere come with the ones that they were learned with.
     """
 
     channels_last: ClassVar[bool] = False
+    output: nn.Module
     mean: Tensor
     deviation: Tensor
 
@@ -68,9 +70,13 @@ class ImageNetwork(Network):
         self.register_buffer("deviation", torch.ones(self.channels, 1, 1))
 
     @property
-    @abstractmethod
+    def head(self) -> nn.Module:
+        return self.output
+
+    @property
     def weight_names(self) -> tuple[WeightNames, ...]:
         """One table for each library whose published weights fit; () where nobody published any."""
+        return ()
 
     def weights(self) -> dict[str, Tensor]:
         """Its state by name but for `mean` and `deviation`, which no library's file holds; the tensors themselves."""

@@ -28,7 +28,7 @@ from pydantic import Field as Limits
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from deepwright.blocks.image_network import ImageNetwork, WeightNames, at_least
+from deepwright.blocks.image_network import ImageNetwork, at_least
 from deepwright.blocks.initialisers import initialise
 from deepwright.blocks.network import Batch, Published
 from deepwright.core import config as core
@@ -97,14 +97,6 @@ class Airbench(ImageNetwork):
             weight = convolution.weight
             assert isinstance(weight, Tensor)
             nn.init.dirac_(weight.data[: weight.shape[1]])
-
-    @property
-    def head(self) -> nn.Module:
-        return self.output
-
-    @property
-    def weight_names(self) -> tuple[WeightNames, ...]:
-        return ()
 
     def about(self) -> str:
         return "Airbench"

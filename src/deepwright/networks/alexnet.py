@@ -95,10 +95,6 @@ class AlexNet(ImageNetwork):
         initialise(self.output, "normal")
 
     @property
-    def head(self) -> nn.Module:
-        return self.output
-
-    @property
     def weight_names(self) -> tuple[WeightNames, ...]:
         same = {f"maps.{i}": f"features.{i}" for i in (0, 3, 6, 8, 10)}
         return (WeightNames(library="torchvision", names={

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from deepwright.blocks.dropout import Dropout
-from deepwright.blocks.image_network import ImageNetwork, WeightNames, at_least
+from deepwright.blocks.image_network import ImageNetwork, at_least
 from deepwright.blocks.network import Batch, Published
 from deepwright.core import config as core
 from deepwright.core.errors import RecipeError
@@ -91,14 +91,6 @@ class AlexNetTwoTower(ImageNetwork):
         self.seven = nn.Linear(config.units, config.units)
         self.output = nn.Linear(config.units, outputs)
         self._initialise(config.spread)
-
-    @property
-    def head(self) -> nn.Module:
-        return self.output
-
-    @property
-    def weight_names(self) -> tuple[WeightNames, ...]:
-        return ()
 
     def about(self) -> str:
         return "AlexNet of 2012, two towers"

@@ -182,10 +182,6 @@ class EfficientNet(ImageNetwork):
         initialise(self.output, "uniform")
 
     @property
-    def head(self) -> nn.Module:
-        return self.output
-
-    @property
     def weight_names(self) -> tuple[WeightNames, ...]:
         last = 1 + len(self.stages)
         vision = {

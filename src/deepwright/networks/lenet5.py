@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from deepwright.blocks.activations import activation
 from deepwright.blocks.dropout import Dropout
-from deepwright.blocks.image_network import ImageNetwork, WeightNames, at_least
+from deepwright.blocks.image_network import ImageNetwork, at_least
 from deepwright.blocks.initialisers import initialise, initialise_maps, matched
 from deepwright.blocks.network import Batch, Published
 from deepwright.core import config as core
@@ -70,14 +70,6 @@ class LeNet5(ImageNetwork):
         initialise_maps(self.maps)
         initialise(self.body, matched(config.activation))
         initialise(self.output, "xavier_uniform")
-
-    @property
-    def head(self) -> nn.Module:
-        return self.output
-
-    @property
-    def weight_names(self) -> tuple[WeightNames, ...]:
-        return ()
 
     def about(self) -> str:
         return "LeNet-5, modern form"

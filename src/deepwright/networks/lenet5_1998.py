@@ -29,7 +29,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from deepwright.blocks.image_network import ImageNetwork, WeightNames, refuse
+from deepwright.blocks.image_network import ImageNetwork, refuse
 from deepwright.blocks.network import Batch, Published
 from deepwright.core import config as core
 from deepwright.core.fields import Field, Signature
@@ -73,14 +73,6 @@ class LeNet5Of1998(ImageNetwork):
         self.f6 = nn.Linear(120, 84)
         self.output = _Distances(84, outputs)
         self._initialise()
-
-    @property
-    def head(self) -> nn.Module:
-        return self.output
-
-    @property
-    def weight_names(self) -> tuple[WeightNames, ...]:
-        return ()
 
     def about(self) -> str:
         return "LeNet-5 of 1998"

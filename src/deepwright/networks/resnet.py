@@ -127,10 +127,6 @@ class ResNet(ImageNetwork):
         initialise(self.output, "uniform")
 
     @property
-    def head(self) -> nn.Module:
-        return self.output
-
-    @property
     def weight_names(self) -> tuple[WeightNames, ...]:
         names = {"first": "conv1", "norm": "bn1", "output": "fc"}
         for s, stage in enumerate(self.stages):

@@ -131,10 +131,6 @@ class CifarResNet(ImageNetwork):
         initialise(self.output, "uniform")
 
     @property
-    def head(self) -> nn.Module:
-        return self.output
-
-    @property
     def weight_names(self) -> tuple[WeightNames, ...]:
         names = {"first": "conv1", "norm": "bn1", "output": "linear"}
         for s, stage in enumerate(self.stages):

@@ -147,10 +147,6 @@ class VGG(ImageNetwork):
         initialise(self.output, "normal")
 
     @property
-    def head(self) -> nn.Module:
-        return self.output
-
-    @property
     def weight_names(self) -> tuple[WeightNames, ...]:
         stages = {f"stages.{i}": f"features.{i}" for i, layer in enumerate(self.stages) if list(layer.parameters())}
         body = {f"body.{i}": f"classifier.{i}" for i in (0, 3)}

@@ -116,10 +116,6 @@ class ViT(ImageNetwork):
         self._initialise()
 
     @property
-    def head(self) -> nn.Module:
-        return self.output
-
-    @property
     def weight_names(self) -> tuple[WeightNames, ...]:
         timm = {"patches": "patch_embed.proj", "token": "cls_token", "positions": "pos_embed", "norm": "norm",
                 "output": "head"}  # fmt: skip
