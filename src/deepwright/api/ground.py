@@ -205,7 +205,7 @@ def make_ground(recipe: Recipe, source: Any, tell: Teller) -> Ground:
     kinds = {column: view.kind for column, view in views.items()}
     recipe = _completed(recipe, task_type)
     predicted = target if issubclass(task_type, TargetTask) else None  # else a label that is held back
-    table, dealt = _deal(table, recipe, predicted, stratify=task_type.name == "classification")
+    table, dealt = _deal(table, recipe, predicted, stratify=task_type.stratifies)
     train = table.frame[dealt.train]
     constants = task_type.keeps_constants
     fitted = fit_encoding(train, views, target, recipe.data, seed=recipe.seed, keeps_constants=constants)

@@ -39,6 +39,8 @@ class Task(ABC):
     """The contender that trains a network which a recipe only names."""
     deals: ClassVar[str] = "auto"
     """How rows are split where a recipe does not say: as `SplitRecipe.by`, or "column:NAME"."""
+    stratifies: ClassVar[bool] = False
+    """Whether all parts of a split should hold equal shares of the target's values, where a recipe does not say."""
     reads_as: ClassVar[Mapping[str, str]] = {}
     """Inferred kind of an input column → the kind this task reads it as: {"text": "characters"}."""
     keeps_constants: ClassVar[bool] = False

@@ -69,6 +69,7 @@ class Classification(TargetTask):
         "confusion", "roc", "precision_recall", "calibration", "learning_curves", "importance",
     )  # fmt: skip
     rules: ClassVar[tuple[str, ...]] = ("majority", "one_rule")
+    stratifies: ClassVar[bool] = True
 
     target: str
     fitted: _State
